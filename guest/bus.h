@@ -1,0 +1,54 @@
+/*
+ * The buses of a VM: which device answers at which port or memory address. Unclaimed ports read all
+ * ones and swallow writes, unclaimed memory likewise, as on a PC.
+ */
+#ifndef GUEST_BUS_H
+#define GUEST_BUS_H
+
+#include <stdint.h>
+
+#include "guest/devices/device.h"
+
+#define PORT_BUS_MAX 40
+#define MMIO_BUS_MAX 16
+
+struct port_range {
+    uint16_t first;
+    uint16_t last;
+    void *device;
+    port_read_fn read;
+    port_write_fn write;
+};
+
+struct port_bus {
+    struct port_range ranges[PORT_BUS_MAX]; /* sorted by first port */
+    unsigned count;
+};
+
+struct mmio_range {
+    uint64_t first;
+    uint64_t last;
+    void *device;
+    mmio_read_fn read;
+    mmio_write_fn write;
+};
+
+struct mmio_bus {
+    struct mmio_range ranges[MMIO_BUS_MAX];
+    unsigned count;
+};
+
+/** 0, -EBUSY when it overlaps another range, -ENOSPC. */
+int port_bus_add(struct port_bus *bus, uint16_t first, uint16_t count, void *device,
+                 port_read_fn read, port_write_fn write);
+uint32_t port_bus_read(const struct port_bus *bus, uint16_t port, unsigned size);
+void port_bus_write(const struct port_bus *bus, uint16_t port, unsigned size, uint32_t value);
+
+int mmio_bus_add(struct mmio_bus *bus, uint64_t first, uint64_t size, void *device,
+                 mmio_read_fn read, mmio_write_fn write);
+/** The range that holds `address`, NULL if none. */
+const struct mmio_range *mmio_bus_find(const struct mmio_bus *bus, uint64_t address);
+uint64_t mmio_bus_read(const struct mmio_bus *bus, uint64_t address, unsigned size);
+void mmio_bus_write(const struct mmio_bus *bus, uint64_t address, unsigned size, uint64_t value);
+
+#endif

@@ -1,0 +1,25 @@
+/*
+ * Physical memory: a buddy allocator of 4 KiB frames, in blocks of 2^order frames, over the RAM the
+ * boot loader reports less what is in use (kernel, modules, firmware tables, framebuffer). Blocks
+ * are naturally aligned. Memory is not cleared.
+ */
+#ifndef KERNEL_MEMORY_FRAMES_H
+#define KERNEL_MEMORY_FRAMES_H
+
+#include <stdint.h>
+
+#define FRAME_SIZE      4096u
+#define FRAME_MAX_ORDER 18u /* 1 GiB */
+#define FRAME_ORDER_2M  9u
+#define FRAME_ORDER_1G  18u
+
+/** Physical address of a free block of 2^order frames, or 0 when there is none. Any context. */
+uint64_t frame_alloc(unsigned order);
+/** Gives a block back whole; it must have come from frame_alloc with this order. Any context. */
+void frame_free(uint64_t phys, unsigned order);
+/** Number of free frames, for accounts and leak checks. */
+uint64_t frames_free(void);
+/** Number of frames that were ever free (RAM that the kernel manages). */
+uint64_t frames_total(void);
+
+#endif

@@ -1,0 +1,42 @@
+/*
+ * The kernel's own address space.
+ *
+ *   0xffff800000000000  direct map of all RAM (and of what the boot loader lists), RW, NX; the
+ * kernel's text and read-only data are read-only there too 0xffffc00000000000  device mappings and
+ * guarded stacks 0xffffffff80000000  kernel image: text RX, rodata R NX, data RW NX
+ *
+ * Nothing is mapped at low addresses once the kernel runs; no page is ever both writable and
+ * executable.
+ */
+#ifndef KERNEL_MEMORY_PAGING_H
+#define KERNEL_MEMORY_PAGING_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define DIRECT_MAP_BASE UINT64_C(0xffff800000000000)
+
+/** Address of physical memory in the direct map. */
+static inline void *phys_to_virt(uint64_t phys)
+{
+    return (void *)(phys + DIRECT_MAP_BASE);
+}
+
+/** Physical address of an address in the direct map or in the kernel image. */
+uint64_t virt_to_phys(const void *address);
+
+enum map_type { MAP_DEVICE /* uncached */, MAP_WRITE_COMBINING, MAP_NORMAL };
+
+/** Maps physical [phys, +size) anywhere, RW NX, and returns its address; NULL when memory is short.
+ *  `phys` need not be aligned. Never unmapped. */
+void *map_physical(uint64_t phys, size_t size, enum map_type type);
+
+/** A stack of `size` bytes (multiple of 4 KiB) with an unmapped guard page below; returns its top,
+ * NULL when memory is short. */
+void *stack_alloc(size_t size);
+void stack_free(void *top, size_t size);
+
+/** Physical address of the kernel's top-level page table (CR3 for host state). */
+uint64_t kernel_cr3(void);
+
+#endif

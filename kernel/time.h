@@ -1,0 +1,31 @@
+/*
+ * Time: the TSC, calibrated at boot against the ACPI PM timer or the 8254, is the clock; the local
+ * APIC's timer (TSC deadline where present) is the alarm, one-shot.
+ */
+#ifndef KERNEL_TIME_H
+#define KERNEL_TIME_H
+
+#include <stdint.h>
+
+#define TIME_NEVER UINT64_MAX
+
+/** TSC ticks per millisecond, as measured. */
+uint64_t tsc_khz(void);
+/** Nanoseconds since boot; monotonic, any context. */
+uint64_t time_ns(void);
+/** Nanoseconds since boot of a TSC value. */
+uint64_t time_from_tsc(uint64_t tsc);
+/** TSC ticks in `ns` nanoseconds (rounded up). */
+uint64_t ticks_from_ns(uint64_t ns);
+/** Seconds since 1970-01-01 UTC when the kernel booted, from the CMOS clock; 0 if that is
+ * unreadable. */
+uint64_t boot_wall_clock(void);
+
+/**
+ * Sets this CPU's alarm: an interrupt will come at or shortly after `deadline` (ns since boot); a
+ * deadline in the past fires at once; TIME_NEVER cancels. The interrupt by itself does nothing but
+ * end a HLT or a stay in a guest: whoever waits looks at the clock. Interrupts off.
+ */
+void alarm_set(uint64_t deadline);
+
+#endif
