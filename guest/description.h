@@ -18,18 +18,19 @@
 #include <stdint.h>
 
 /* Sizes of strings with their final NUL. */
-#define DESCRIPTION_NAME_SIZE        32
-#define DESCRIPTION_MODULE_NAME_SIZE 64
-#define DESCRIPTION_CMDLINE_SIZE     2048 /* the longest that Linux takes on x86 */
-#define DESCRIPTION_MODULES_MAX      16
-#define DESCRIPTION_VCPUS_MAX        16
-#define DESCRIPTION_MEMORY_MIN       UINT64_C(0x200000) /* 2 MiB */
+#define DESCRIPTION_NAME_SIZE           32
+#define DESCRIPTION_MODULE_NAME_SIZE    64
+#define DESCRIPTION_CMDLINE_SIZE        2048 /* the longest that Linux takes on x86 */
+#define DESCRIPTION_MODULE_CMDLINE_SIZE 256
+#define DESCRIPTION_MODULES_MAX         16
+#define DESCRIPTION_VCPUS_MAX           16
+#define DESCRIPTION_MEMORY_MIN          UINT64_C(0x200000) /* 2 MiB */
 
 enum boot_kind { BOOT_KIND_LINUX, BOOT_KIND_MULTIBOOT };
 
 struct module_description {
     char name[DESCRIPTION_MODULE_NAME_SIZE];
-    char cmdline[DESCRIPTION_CMDLINE_SIZE]; /* the name itself where none is given */
+    char cmdline[DESCRIPTION_MODULE_CMDLINE_SIZE]; /* the name itself where none is given */
 };
 
 struct vm_description {
