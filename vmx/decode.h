@@ -1,0 +1,90 @@
+/*
+ * From raw VMCS values to a decoded exit: pure functions, no VMREAD. The hardware side asks which
+ * fields an exit reason needs, reads those and nothing more, and has them taken apart here.
+ *
+ *     raw.reason = VMREAD;
+ *     unsigned needs = exit_needs(raw.reason);
+ *     ... read the fields of `needs` ...
+ *     if (needs & NEEDS_MORE) { needs = exit_needs_more(&raw); ... read these too ... }
+ *     decode_exit(&raw, &exit);
+ */
+#ifndef VMX_DECODE_H
+#define VMX_DECODE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "virt/vm_exit.h"
+#include "vmx/exit_reasons.h"
+
+/* Exit information fields (SDM vol. 3, 25.9). Only those that the reason needs are looked at. */
+struct vmx_raw_exit {
+    uint32_t reason; /* all 32 bits, the entry-failure bit too */
+    uint32_t instruction_length;
+    uint32_t instruction_info;
+    uint32_t interruption_info;
+    uint32_t interruption_error;
+    uint32_t idt_vectoring_info;
+    uint32_t idt_vectoring_error;
+    uint64_t qualification;
+    uint64_t guest_linear;
+    uint64_t guest_physical;
+};
+
+/* Which fields to read. */
+#define NEEDS_QUALIFICATION       (1u << 0)
+#define NEEDS_LENGTH              (1u << 1)
+#define NEEDS_INSTRUCTION_INFO    (1u << 2)
+#define NEEDS_INTERRUPTION        (1u << 3) /* information, not its error code */
+#define NEEDS_INTERRUPTION_ERROR  (1u << 4)
+#define NEEDS_IDT_VECTORING       (1u << 5) /* information, not its error code */
+#define NEEDS_IDT_VECTORING_ERROR (1u << 6)
+#define NEEDS_LINEAR              (1u << 7)
+#define NEEDS_PHYSICAL            (1u << 8)
+#define NEEDS_MORE                (1u << 9) /* ask exit_needs_more once the others are read */
+
+/* Indexed by basic exit reason; use exit_needs. */
+extern const uint16_t exit_needs_table[EXIT_REASON_COUNT];
+
+/**
+ * Which fields (NEEDS_*) this exit needs. `reason` is the whole 32-bit exit reason. Unknown reasons
+ * and failed VM entries need the qualification, for the report.
+ */
+static inline unsigned exit_needs(uint32_t reason)
+{
+    uint32_t index = reason & (EXIT_REASON_ENTRY_FAILURE | EXIT_REASON_BASIC_MASK);
+
+    return index < EXIT_REASON_COUNT ? exit_needs_table[index] : NEEDS_QUALIFICATION;
+}
+
+/**
+ * Which further fields are needed, now that those of exit_needs are in `raw`: the linear address
+ * and instruction information of string I/O, error codes that are valid, the length of an
+ * instruction that was interrupted in raising its event.
+ */
+unsigned exit_needs_more(const struct vmx_raw_exit *raw);
+
+/**
+ * Takes the exit apart. Only fields that exit_needs and exit_needs_more name are looked at; of
+ * `exit`, the kind, the reason, the instruction length and the kind's own member are written. A
+ * failed VM entry gets a general rule; the caller may put the one that entry_check finds.
+ */
+void decode_exit(const struct vmx_raw_exit *raw, struct vm_exit *exit);
+
+/**
+ * The event whose delivery the exit interrupted, from the IDT-vectoring information (SDM vol. 3,
+ * 25.9.3) and its error code; `length` is the VM-exit instruction length, used for events that an
+ * instruction raised. False, and an event of type VIRT_EVENT_NONE, when there was none. Only exits
+ * with NEEDS_IDT_VECTORING can have one.
+ */
+bool decode_idt_vectoring(uint32_t info, uint32_t error, uint32_t length, struct virt_event *event);
+
+/**
+ * VM-entry interruption information (SDM vol. 3, 25.8.3), error code and instruction length that
+ * deliver `event`. No event gives information 0 (nothing is injected); the error code and length
+ * are 0 where the event has none.
+ */
+void encode_event(const struct virt_event *event, uint32_t *info, uint32_t *error,
+                  uint32_t *length);
+
+#endif
