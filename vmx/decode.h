@@ -43,8 +43,14 @@ struct vmx_raw_exit {
 #define NEEDS_PHYSICAL            (1u << 8)
 #define NEEDS_MORE                (1u << 9) /* ask exit_needs_more once the others are read */
 
+/* What is known of a basic exit reason before any other field is read. */
+struct exit_traits {
+    uint16_t needs; /* NEEDS_* */
+    uint8_t kind;   /* enum vm_exit_kind, unless the other fields say otherwise */
+};
+
 /* Indexed by basic exit reason; use exit_needs. */
-extern const uint16_t exit_needs_table[EXIT_REASON_COUNT];
+extern const struct exit_traits exit_traits[EXIT_REASON_COUNT];
 
 /**
  * Which fields (NEEDS_*) this exit needs. `reason` is the whole 32-bit exit reason. Unknown reasons
@@ -54,7 +60,7 @@ static inline unsigned exit_needs(uint32_t reason)
 {
     uint32_t index = reason & (EXIT_REASON_ENTRY_FAILURE | EXIT_REASON_BASIC_MASK);
 
-    return index < EXIT_REASON_COUNT ? exit_needs_table[index] : NEEDS_QUALIFICATION;
+    return index < EXIT_REASON_COUNT ? exit_traits[index].needs : NEEDS_QUALIFICATION;
 }
 
 /**
@@ -70,6 +76,12 @@ unsigned exit_needs_more(const struct vmx_raw_exit *raw);
  * failed VM entry gets a general rule; the caller may put the one that entry_check finds.
  */
 void decode_exit(const struct vmx_raw_exit *raw, struct vm_exit *exit);
+
+/**
+ * True if the exit hit an IRET that had already ended blocking by NMI: as IRET will run again,
+ * "blocking by NMI" must be set before the guest goes on (SDM vol. 3, 28.2.3). With virtual NMIs.
+ */
+bool exit_unblocked_nmi(const struct vmx_raw_exit *raw);
 
 /**
  * The event whose delivery the exit interrupted, from the IDT-vectoring information (SDM vol. 3,
