@@ -14,6 +14,12 @@
 typedef uint32_t (*port_read_fn)(void *device, uint16_t offset, unsigned size);
 typedef void (*port_write_fn)(void *device, uint16_t offset, unsigned size, uint32_t value);
 
+/* What nothing answers: all ones, as many as an access of `size` bytes (1, 2 or 4) has. */
+static inline uint32_t port_all_ones(unsigned size)
+{
+    return size >= 4 ? UINT32_MAX : (1u << (8 * size)) - 1;
+}
+
 /* Memory access: `offset` from the start of the registered range; size is 1, 2, 4 or 8. */
 typedef uint64_t (*mmio_read_fn)(void *device, uint64_t offset, unsigned size);
 typedef void (*mmio_write_fn)(void *device, uint64_t offset, unsigned size, uint64_t value);
