@@ -1,0 +1,158 @@
+#include "guest/bus.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <string.h>
+
+static uint64_t all_ones(unsigned size)
+{
+    return size >= 8 ? UINT64_MAX : (1ull << (size * 8)) - 1;
+}
+
+int port_bus_add(struct port_bus *bus, uint16_t first, uint16_t count, void *device,
+                 port_read_fn read, port_write_fn write)
+{
+    unsigned place = 0;
+
+    if (count == 0 || first + count > 0x10000) {
+        return -EINVAL;
+    }
+    uint16_t last = (uint16_t)(first + count - 1);
+
+    while (place < bus->count && bus->ranges[place].last < first) {
+        place++;
+    }
+    if (place < bus->count && bus->ranges[place].first <= last) {
+        return -EBUSY;
+    }
+    if (bus->count == PORT_BUS_MAX) {
+        return -ENOSPC;
+    }
+    memmove(&bus->ranges[place + 1], &bus->ranges[place],
+            (bus->count - place) * sizeof(bus->ranges[0]));
+    bus->ranges[place] = (struct port_range){first, last, device, read, write};
+    bus->count++;
+    return 0;
+}
+
+static const struct port_range *find_port(const struct port_bus *bus, uint16_t port)
+{
+    unsigned low = 0;
+    unsigned high = bus->count;
+
+    while (low < high) {
+        unsigned middle = (low + high) / 2;
+        const struct port_range *range = &bus->ranges[middle];
+
+        if (port > range->last) {
+            low = middle + 1;
+        } else if (port < range->first) {
+            high = middle;
+        } else {
+            return range;
+        }
+    }
+    return NULL;
+}
+
+/* An access over the end of a range: a PC's bus splits it, so that each device sees its bytes. */
+static uint32_t read_by_bytes(const struct port_bus *bus, uint16_t port, unsigned size)
+{
+    uint32_t value = 0;
+
+    for (unsigned i = 0; i < size; i++) {
+        value |= (port_bus_read(bus, (uint16_t)(port + i), 1) & 0xff) << (i * 8);
+    }
+    return value;
+}
+
+uint32_t port_bus_read(const struct port_bus *bus, uint16_t port, unsigned size)
+{
+    const struct port_range *range = find_port(bus, port);
+
+    if (range && port + size - 1 <= range->last) {
+        return range->read(range->device, (uint16_t)(port - range->first), size);
+    }
+    if (size > 1) {
+        return read_by_bytes(bus, port, size);
+    }
+    return 0xff;
+}
+
+void port_bus_write(const struct port_bus *bus, uint16_t port, unsigned size, uint32_t value)
+{
+    const struct port_range *range = find_port(bus, port);
+
+    if (range && port + size - 1 <= range->last) {
+        range->write(range->device, (uint16_t)(port - range->first), size, value);
+        return;
+    }
+    for (unsigned i = 0; size > 1 && i < size; i++) {
+        port_bus_write(bus, (uint16_t)(port + i), 1, (value >> (i * 8)) & 0xff);
+    }
+}
+
+int mmio_bus_add(struct mmio_bus *bus, uint64_t first, uint64_t size, void *device,
+                 mmio_read_fn read, mmio_write_fn write)
+{
+    unsigned place = 0;
+
+    if (size == 0 || first + (size - 1) < first) {
+        return -EINVAL;
+    }
+    uint64_t last = first + (size - 1);
+
+    while (place < bus->count && bus->ranges[place].last < first) {
+        place++;
+    }
+    if (place < bus->count && bus->ranges[place].first <= last) {
+        return -EBUSY;
+    }
+    if (bus->count == MMIO_BUS_MAX) {
+        return -ENOSPC;
+    }
+    memmove(&bus->ranges[place + 1], &bus->ranges[place],
+            (bus->count - place) * sizeof(bus->ranges[0]));
+    bus->ranges[place] = (struct mmio_range){first, last, device, read, write};
+    bus->count++;
+    return 0;
+}
+
+const struct mmio_range *mmio_bus_find(const struct mmio_bus *bus, uint64_t address)
+{
+    unsigned low = 0;
+    unsigned high = bus->count;
+
+    while (low < high) {
+        unsigned middle = (low + high) / 2;
+        const struct mmio_range *range = &bus->ranges[middle];
+
+        if (address > range->last) {
+            low = middle + 1;
+        } else if (address < range->first) {
+            high = middle;
+        } else {
+            return range;
+        }
+    }
+    return NULL;
+}
+
+uint64_t mmio_bus_read(const struct mmio_bus *bus, uint64_t address, unsigned size)
+{
+    const struct mmio_range *range = mmio_bus_find(bus, address);
+
+    if (!range || range->last - address < size - 1) {
+        return all_ones(size);
+    }
+    return range->read(range->device, address - range->first, size);
+}
+
+void mmio_bus_write(const struct mmio_bus *bus, uint64_t address, unsigned size, uint64_t value)
+{
+    const struct mmio_range *range = mmio_bus_find(bus, address);
+
+    if (range && range->last - address >= size - 1) {
+        range->write(range->device, address - range->first, size, value);
+    }
+}
