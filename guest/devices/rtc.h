@@ -33,14 +33,13 @@ struct rtc {
     struct timer timer;
     uint8_t index; /* as written to port 0x70: bit 7 is the NMI mask */
     uint8_t cmos[RTC_CMOS_SIZE];
-    /* Time of day in ns since 1970 minus the VM's clock; while SET or the divider's reset stops the
-     * clock, `stopped_at` holds the time of day instead. */
-    int64_t offset;
-    int64_t stopped_at;
-    bool stopped;
-    /* The flags of register C are made up when they are looked at: what has come about since
-     * this moment of the VM's clock is not yet in them. */
-    uint64_t flags_since;
+    /* The clock's own time is the VM's clock plus `phase` ns: its whole seconds, plus
+     * `base_seconds`, are the time of day; its edges are the divider's. */
+    uint32_t phase;
+    int64_t base_seconds;  /* since 1970-01-01 */
+    uint8_t weekday_shift; /* the weekday counts by itself; a guest may set it at will */
+    /* Events up to this moment of the VM's clock are in register C's flags. */
+    uint64_t flags_until;
 };
 
 /** Sets up the clock and the memory sizes in the CMOS (0x15-0x18, 0x30, 0x31, 0x34, 0x35,

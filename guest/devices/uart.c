@@ -1,61 +1,6 @@
 #include "guest/devices/uart.h"
 
-enum uart_register {
-    REGISTER_DATA = 0,             /* RBR, THR; with DLAB the divisor's low byte */
-    REGISTER_INTERRUPT_ENABLE = 1, /* IER; with DLAB the divisor's high byte */
-    REGISTER_INTERRUPT_ID = 2,     /* IIR; written: FCR */
-    REGISTER_LINE_CONTROL = 3,     /* LCR */
-    REGISTER_MODEM_CONTROL = 4,    /* MCR */
-    REGISTER_LINE_STATUS = 5,      /* LSR */
-    REGISTER_MODEM_STATUS = 6,     /* MSR */
-    REGISTER_SCRATCH = 7,          /* SCR */
-};
-
-#define IER_RECEIVE      0x01u
-#define IER_TRANSMIT     0x02u
-#define IER_LINE_STATUS  0x04u
-#define IER_MODEM_STATUS 0x08u
-#define IER_MASK         0x0fu
-
-#define IIR_NONE         0x01u
-#define IIR_MODEM_STATUS 0x00u
-#define IIR_TRANSMIT     0x02u
-#define IIR_RECEIVE      0x04u
-#define IIR_LINE_STATUS  0x06u
-#define IIR_TIMEOUT      0x0cu
-#define IIR_FIFOS        0xc0u
-
-#define FCR_ENABLE         0x01u
-#define FCR_CLEAR_RECEIVE  0x02u
-#define FCR_CLEAR_TRANSMIT 0x04u
-#define FCR_TRIGGER_SHIFT  6
-#define FCR_KEPT           0xc1u
-
-#define LCR_WORD_LENGTH 0x03u
-#define LCR_STOP        0x04u
-#define LCR_PARITY      0x08u
-#define LCR_DLAB        0x80u
-
-#define MCR_DTR      0x01u
-#define MCR_RTS      0x02u
-#define MCR_OUT1     0x04u
-#define MCR_OUT2     0x08u /* on a PC: connects the interrupt output */
-#define MCR_LOOPBACK 0x10u
-#define MCR_MASK     0x1fu
-
-#define LSR_DATA_READY        0x01u
-#define LSR_OVERRUN           0x02u
-#define LSR_TRANSMIT_HOLDING  0x20u /* THRE */
-#define LSR_TRANSMITTER_EMPTY 0x40u /* TEMT */
-#define LSR_TRANSMIT_READY    (LSR_TRANSMIT_HOLDING | LSR_TRANSMITTER_EMPTY)
-
-#define MSR_CTS         0x10u
-#define MSR_DSR         0x20u
-#define MSR_RI          0x40u
-#define MSR_DCD         0x80u
-#define MSR_DELTA_SHIFT 4
-#define MSR_DELTAS      0x0fu
-#define MSR_CONNECTED   (MSR_CTS | MSR_DSR | MSR_DCD)
+#include "guest/devices/uart_registers.h"
 
 #define DEFAULT_DIVISOR 12u /* 9600 baud */
 
@@ -355,21 +300,21 @@ uint32_t uart_read(void *device, uint16_t offset, unsigned size)
         return port_all_ones(size);
     }
     switch ((enum uart_register)offset) {
-    case REGISTER_LINE_STATUS:
+    case UART_LINE_STATUS:
         return read_line_status(uart);
-    case REGISTER_DATA:
+    case UART_DATA:
         return uart->line_control & LCR_DLAB ? uart->divisor & 0xffu : read_data(uart);
-    case REGISTER_INTERRUPT_ENABLE:
+    case UART_INTERRUPT_ENABLE:
         return uart->line_control & LCR_DLAB ? uart->divisor >> 8 : uart->interrupt_enable;
-    case REGISTER_INTERRUPT_ID:
+    case UART_INTERRUPT_ID:
         return read_interrupt_id(uart);
-    case REGISTER_LINE_CONTROL:
+    case UART_LINE_CONTROL:
         return uart->line_control;
-    case REGISTER_MODEM_CONTROL:
+    case UART_MODEM_CONTROL:
         return uart->modem_control;
-    case REGISTER_MODEM_STATUS:
+    case UART_MODEM_STATUS:
         return read_modem_status(uart);
-    case REGISTER_SCRATCH:
+    case UART_SCRATCH:
         return uart->scratch;
     }
     return port_all_ones(size);
@@ -448,34 +393,34 @@ void uart_write(void *device, uint16_t offset, unsigned size, uint32_t value)
         return;
     }
     switch ((enum uart_register)offset) {
-    case REGISTER_DATA:
+    case UART_DATA:
         if (uart->line_control & LCR_DLAB) {
             write_divisor(uart, 0, byte);
         } else {
             write_data(uart, byte);
         }
         break;
-    case REGISTER_INTERRUPT_ENABLE:
+    case UART_INTERRUPT_ENABLE:
         if (uart->line_control & LCR_DLAB) {
             write_divisor(uart, 8, byte);
         } else {
             write_interrupt_enable(uart, byte);
         }
         break;
-    case REGISTER_INTERRUPT_ID:
+    case UART_INTERRUPT_ID:
         write_fifo_control(uart, byte);
         break;
-    case REGISTER_LINE_CONTROL:
+    case UART_LINE_CONTROL:
         uart->line_control = byte;
         break;
-    case REGISTER_MODEM_CONTROL:
+    case UART_MODEM_CONTROL:
         write_modem_control(uart, byte);
         break;
-    case REGISTER_SCRATCH:
+    case UART_SCRATCH:
         uart->scratch = byte;
         break;
-    case REGISTER_LINE_STATUS:  /* read-only, but for factory tests */
-    case REGISTER_MODEM_STATUS: /* read-only */
+    case UART_LINE_STATUS:  /* read-only, but for factory tests */
+    case UART_MODEM_STATUS: /* read-only */
         break;
     }
 }
