@@ -33,6 +33,15 @@ void console_add(struct console_sink *sink);
  */
 bool console_put(const char *text, size_t length);
 
+/** As console_put, on a line of its own: an unfinished line (a guest's prompt) is ended first. */
+bool console_put_line(const char *text, size_t length);
+
+/** Bytes that console_put would take now. Any context. */
+size_t console_space(void);
+
+/** Whether what was shown last ended its line. Any context. */
+bool console_at_line_start(void);
+
 /** Lets the sinks do some of the work they put off; returns whether more is left. Any context but
  * NMI. */
 bool console_work(void);

@@ -39,7 +39,7 @@ static bool drain_lines(unsigned count)
                 break;
             }
             length = log_format_line(&record, time_from_tsc(record.tsc), line);
-            if (!console_put(line, length)) {
+            if (!console_put_line(line, length)) {
                 break; /* not `more`: there is nothing to do until the device has caught up */
             }
         }

@@ -214,6 +214,8 @@ struct virt_space_ops {
                unsigned prot, enum virt_memory_type type);
     /** Unmaps [guest_phys, +size) and has every CPU forget it. 0 or -ENOMEM (a page was split). */
     int (*unmap)(struct virt_space *space, uint64_t guest_phys, uint64_t size);
+    /** Size in bytes of the nested page that maps guest_phys, 0 if none does. */
+    uint64_t (*page_size)(struct virt_space *space, uint64_t guest_phys);
 };
 
 struct virt_vcpu_config {

@@ -1,0 +1,315 @@
+#include "guest/vm.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "guest/acpi_tables.h"
+#include "guest/layout.h"
+#include "guest/loader/loader.h"
+#include "kernel/boot/boot_info.h"
+#include "kernel/cpu/x86.h"
+#include "kernel/log.h"
+#include "kernel/memory/frames.h"
+#include "kernel/memory/heap.h"
+#include "kernel/memory/paging.h"
+#include "kernel/time.h"
+
+#define NS_PER_SECOND UINT64_C(1000000000)
+
+static uint64_t block_alloc(void)
+{
+    return frame_alloc(FRAME_ORDER_2M);
+}
+
+static void block_free(uint64_t host_phys)
+{
+    frame_free(host_phys, FRAME_ORDER_2M);
+}
+
+static const struct block_source frame_blocks = {
+    .alloc = block_alloc,
+    .free = block_free,
+    .map = phys_to_virt,
+};
+
+static uint64_t vm_clock(void *context)
+{
+    const struct vm *vm = context;
+
+    return time_ns() - vm->clock_start;
+}
+
+static void host_cpuid(uint32_t leaf, uint32_t subleaf, struct cpuid_registers *answer)
+{
+    struct cpuid_result result = cpuid(leaf, subleaf);
+
+    *answer = (struct cpuid_registers){result.eax, result.ebx, result.ecx, result.edx};
+}
+
+void vm_stop(struct vm *vm, const char *format, ...)
+{
+    va_list arguments;
+
+    if (vm->requests & VM_REQUEST_STOP) {
+        return;
+    }
+    va_start(arguments, format);
+    vsnprintf(vm->stop_reason, sizeof(vm->stop_reason), format, arguments);
+    va_end(arguments);
+    vm->requests |= VM_REQUEST_STOP;
+}
+
+/* The image of that name among the boot modules; data NULL if there is none. */
+static struct guest_image find_image(const char *name)
+{
+    const struct boot_module *module = boot_module_find(name);
+    struct guest_image image = {.name = name};
+
+    if (module) {
+        image.data = module->data;
+        image.size = module->size;
+    }
+    return image;
+}
+
+static int missing_image(const char *name, char *reason, size_t size)
+{
+    snprintf(reason, size, "%s: the boot loader handed over no module of that name", name);
+    return -ENOENT;
+}
+
+static int load_images(struct vm *vm, struct boot_state *state, char *reason, size_t size)
+{
+    const struct vm_description *description = &vm->description;
+    struct guest_image image = find_image(description->image);
+    struct multiboot_boot multiboot = {.image = image, .cmdline = description->cmdline};
+    struct linux_boot linux_boot = {.kernel = image, .cmdline = description->cmdline};
+
+    if (!image.data) {
+        return missing_image(description->image, reason, size);
+    }
+    if (description->boot == BOOT_KIND_LINUX) {
+        if (description->initrd[0]) {
+            linux_boot.initrd = find_image(description->initrd);
+            if (!linux_boot.initrd.data) {
+                return missing_image(description->initrd, reason, size);
+            }
+        }
+        return load_linux(&vm->memory, &linux_boot, state, reason, size);
+    }
+    multiboot.module_count = description->module_count;
+    for (unsigned i = 0; i < description->module_count; i++) {
+        multiboot.modules[i].image = find_image(description->modules[i].name);
+        multiboot.modules[i].cmdline = description->modules[i].cmdline;
+        if (!multiboot.modules[i].image.data) {
+            return missing_image(description->modules[i].name, reason, size);
+        }
+    }
+    return load_multiboot(&vm->memory, &multiboot, state, reason, size);
+}
+
+static int write_acpi_tables(struct vm *vm)
+{
+    const struct acpi_tables_config config = {.base = LAYOUT_ACPI,
+                                              .vcpus = vm->description.vcpus,
+                                              .dsdt = acpi_dsdt,
+                                              .dsdt_size = acpi_dsdt_size};
+    void *buffer = kmalloc(ACPI_TABLES_SIZE);
+    long size;
+    int error;
+
+    if (!buffer) {
+        return -ENOMEM;
+    }
+    size = acpi_tables_build(&config, buffer, ACPI_TABLES_SIZE);
+    error =
+        size < 0 ? (int)size : guest_memory_write(&vm->memory, LAYOUT_ACPI, buffer, (size_t)size);
+    kfree(buffer);
+    return error;
+}
+
+/* Fills fresh memory and sets the first vCPU to where the image starts. */
+static int load(struct vm *vm)
+{
+    char reason[LOADER_REASON_SIZE] = "";
+    struct boot_state *state = kzalloc(sizeof(*state));
+    int error;
+
+    if (!state) {
+        return -ENOMEM;
+    }
+    error = load_images(vm, state, reason, sizeof(reason));
+    if (error) {
+        log_error("vm %s: %s", vm->description.name, reason);
+    } else {
+        error = write_acpi_tables(vm);
+        if (error) {
+            log_error("vm %s: the ACPI tables do not fit: error %d", vm->description.name, error);
+        }
+    }
+    if (!error) {
+        vcpu_apply_boot_state(&vm->vcpus[0], state);
+    }
+    kfree(state);
+    return error;
+}
+
+static int create_vcpus(struct vm *vm)
+{
+    for (unsigned i = 0; i < vm->description.vcpus; i++) {
+        int error = vcpu_create(&vm->vcpus[i], vm, i);
+
+        if (error) {
+            return error;
+        }
+    }
+    return 0;
+}
+
+static int build(struct vm *vm)
+{
+    struct cpuid_config cpuid_config = {.host = host_cpuid,
+                                        .vcpus = vm->description.vcpus,
+                                        .tsc_khz = tsc_khz(),
+                                        .crystal_hz = LAPIC_TIMER_HZ,
+                                        .xcr0_host = XCR0_X87 | XCR0_SSE,
+                                        .rdtscp = virt->features->rdtscp,
+                                        .invpcid = virt->features->invpcid};
+    int error = guest_memory_create(&vm->memory, vm->description.memory, &frame_blocks);
+
+    if (error) {
+        log_error("vm %s: no memory: wants %lu MiB, %lu MiB are free", vm->description.name,
+                  vm->description.memory >> 20, frames_free() * FRAME_SIZE >> 20);
+        return error;
+    }
+    if (read_cr4() & CR4_OSXSAVE) {
+        struct cpuid_result components = cpuid(0xd, 0);
+
+        cpuid_config.xcr0_host = (uint64_t)components.edx << 32 | components.eax;
+    }
+    cpuid_policy_init(&vm->cpuid, &cpuid_config);
+    control_policy_init(&vm->control, &vm->cpuid);
+    vm->space = virt->space.create();
+    if (!vm->space) {
+        return -ENOMEM;
+    }
+    vm->tsc_start = rdtsc();
+    vm->clock_start = time_from_tsc(vm->tsc_start);
+    timer_queue_init(&vm->timers, vm_clock, vm);
+    error = create_vcpus(vm);
+    if (!error) {
+        /* Devices may speak to a vCPU's back end as soon as they are there. */
+        virt->vcpu_load(vm->vcpus[0].cpu);
+        error = pc_init(vm, boot_wall_clock() + vm->clock_start / NS_PER_SECOND);
+    }
+    return error ? error : load(vm);
+}
+
+int vm_create(struct vm **vm, const struct vm_description *description)
+{
+    struct vm *made;
+    int error;
+
+    *vm = NULL;
+    made = kzalloc(sizeof(*made));
+    if (!made) {
+        log_error("vm %s: the kernel heap is exhausted", description->name);
+        return -ENOMEM;
+    }
+    made->description = *description;
+    error = build(made);
+    if (error) {
+        log_error("vm %s: not started (error %d)", description->name, error);
+        vm_destroy(made);
+        return error;
+    }
+    *vm = made;
+    return 0;
+}
+
+void vm_destroy(struct vm *vm)
+{
+    for (unsigned i = 0; i < vm->description.vcpus; i++) {
+        vcpu_destroy(&vm->vcpus[i]);
+    }
+    if (vm->space) {
+        virt->space.destroy(vm->space);
+    }
+    guest_memory_destroy(&vm->memory);
+    kfree(vm);
+}
+
+int vm_reset(struct vm *vm)
+{
+    int error;
+
+    vm->requests = 0;
+    vm->resets++;
+    log_info("vm %s: reset", vm->description.name);
+    guest_memory_forget(&vm->memory);
+    /* Unmapped, so that every block is cleared at its next touch. */
+    error = virt->space.unmap(vm->space, 0, vm->memory.low_size);
+    if (!error && vm->memory.high_size) {
+        error = virt->space.unmap(vm->space, GUEST_HIGH_RAM, vm->memory.high_size);
+    }
+    if (error) {
+        log_error("vm %s: reset failed: error %d", vm->description.name, error);
+        return error;
+    }
+    virt->vcpu_load(vm->vcpus[0].cpu);
+    pc_reset(vm);
+    for (unsigned i = 0; i < vm->description.vcpus; i++) {
+        vcpu_reset(&vm->vcpus[i]);
+    }
+    return load(vm);
+}
+
+void vm_run_timers(struct vm *vm)
+{
+    timer_run(&vm->timers, timer_now(&vm->timers));
+}
+
+uint64_t vm_next_deadline(const struct vm *vm)
+{
+    uint64_t deadline = timer_next_deadline(&vm->timers);
+
+    return deadline == TIMER_NEVER ? TIMER_NEVER : deadline + vm->clock_start;
+}
+
+void vm_service_console(struct vm *vm)
+{
+    const uint8_t *bytes;
+    size_t count = console_typed(&vm->console, &bytes);
+
+    if (count > 0) {
+        console_typed_taken(&vm->console, uart_receive(&vm->pc.com1, bytes, count));
+    }
+    if (uart_transmit_waiting(&vm->pc.com1) > 0) {
+        uart_transmit_ready(&vm->pc.com1);
+    }
+}
+
+void vm_log_end(const struct vm *vm)
+{
+    char line[256];
+    size_t length = 0;
+    uint64_t total = 0;
+
+    log_info("vm %s stopped: %s", vm->description.name, vm->stop_reason);
+    line[0] = '\0';
+    for (unsigned kind = 0; kind < VM_EXIT_KINDS; kind++) {
+        uint64_t count = 0;
+
+        for (unsigned i = 0; i < vm->description.vcpus; i++) {
+            count += vm->vcpus[i].cpu->exit_count[kind];
+        }
+        total += count;
+        if (count > 0 && length < sizeof(line)) {
+            length += (size_t)snprintf(line + length, sizeof(line) - length, " %s=%lu",
+                                       vm_exit_kind_name((enum vm_exit_kind)kind), count);
+        }
+    }
+    log_info("vm %s exits: %lu:%s", vm->description.name, total, line);
+}

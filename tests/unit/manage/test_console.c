@@ -1,0 +1,268 @@
+/* The machine's console as a person sees it: a screen made of what was written. */
+#include <stdio.h>
+#include <string.h>
+
+#include "manage/host_console.h"
+#include "tests/unit/support/cmocka.h"
+
+#define MS UINT64_C(1000000)
+
+static char screen[65536];
+static size_t shown;
+static size_t room = SIZE_MAX;
+static struct host_console host;
+static struct console first, second;
+
+static size_t space(void)
+{
+    return room;
+}
+
+static void write_screen(const char *text, size_t length)
+{
+    assert_true(shown + length < sizeof(screen));
+    memcpy(screen + shown, text, length);
+    shown += length;
+    screen[shown] = '\0';
+}
+
+static bool at_line_start(void)
+{
+    return shown == 0 || screen[shown - 1] == '\n';
+}
+
+static int setup(void **state)
+{
+    const struct host_console_screen s = {space, write_screen, at_line_start};
+
+    (void)state;
+    memset(&first, 0, sizeof(first));
+    memset(&second, 0, sizeof(second));
+    shown = 0;
+    screen[0] = '\0';
+    room = SIZE_MAX;
+    host_console_init(&host, &s);
+    assert_int_equal(host_console_add(&host, "one", &first), 0);
+    assert_int_equal(host_console_add(&host, "two", &second), 0);
+    return 0;
+}
+
+static void say(struct console *console, const char *text)
+{
+    for (; *text; text++) {
+        assert_true(console_send(console, (uint8_t)*text));
+    }
+}
+
+static void type(const char *keys)
+{
+    for (; *keys; keys++) {
+        host_console_key(&host, (uint8_t)*keys);
+    }
+}
+
+static void lines_get_their_guests_name(void **state)
+{
+    (void)state;
+    say(&first, "hello\r\nwor");
+    say(&second, "other\n");
+    host_console_service(&host, 0);
+    assert_string_equal(screen, "one| hello\r\ntwo| other\r\n");
+    say(&first, "ld\r\n");
+    host_console_service(&host, MS);
+    assert_string_equal(screen, "one| hello\r\ntwo| other\r\none| world\r\n");
+}
+
+static void a_prompt_appears_after_silence_and_goes_on(void **state)
+{
+    uint64_t due;
+
+    (void)state;
+    say(&first, "~ # \x1b[6n");
+    due = host_console_service(&host, 5 * MS);
+    assert_int_equal(due, 5 * MS + HOST_CONSOLE_SILENCE);
+    assert_string_equal(screen, "");
+    assert_int_equal(host_console_service(&host, due), UINT64_MAX);
+    assert_string_equal(screen, "one| ~ # ");
+    say(&first, "ls\r\nbin\r\n");
+    host_console_service(&host, due + MS);
+    assert_string_equal(screen, "one| ~ # ls\r\none| bin\r\n");
+}
+
+static void another_line_interrupts_a_prompt(void **state)
+{
+    (void)state;
+    say(&first, "login: ");
+    host_console_service(&host, 0);
+    host_console_service(&host, HOST_CONSOLE_SILENCE);
+    say(&second, "x\n");
+    host_console_service(&host, HOST_CONSOLE_SILENCE);
+    assert_string_equal(screen, "one| login: \r\ntwo| x\r\n");
+    say(&first, "root\n");
+    host_console_service(&host, HOST_CONSOLE_SILENCE);
+    assert_string_equal(screen, "one| login: \r\ntwo| x\r\none| login: root\r\n");
+}
+
+static void the_logs_line_interrupts_a_prompt(void **state)
+{
+    (void)state;
+    say(&first, "login: ");
+    host_console_service(&host, 0);
+    host_console_service(&host, HOST_CONSOLE_SILENCE);
+    write_screen("\r\n[log]\r\n", 9);
+    say(&first, "root\n");
+    host_console_service(&host, HOST_CONSOLE_SILENCE);
+    assert_string_equal(screen, "one| login: \r\n[log]\r\none| login: root\r\n");
+}
+
+static void control_sequences_are_taken_out(void **state)
+{
+    (void)state;
+    say(&first, "\x1b[1;31mred\x1b[0m \x1b]0;title\x07"
+                "a\tb\x01\x7f"
+                "c\bd\x1b(B!\r\n");
+    say(&first, "10%\r20%\r30%\r\n");
+    host_console_service(&host, 0);
+    assert_string_equal(screen, "one| red a\tbd!\r\none| 30%\r\n");
+}
+
+static void a_long_line_comes_in_pieces(void **state)
+{
+    char expected[CONSOLE_LINE_MAX + 64];
+
+    (void)state;
+    for (unsigned i = 0; i < CONSOLE_LINE_MAX + 3; i++) {
+        say(&first, "x");
+    }
+    say(&first, "\n");
+    host_console_service(&host, 0);
+    memset(expected, 'x', sizeof(expected));
+    memcpy(expected, "one| ", 5);
+    snprintf(expected + 5 + CONSOLE_LINE_MAX, 32, "\r\none| xxx\r\n");
+    assert_string_equal(screen, expected);
+}
+
+static void attached_is_raw_both_ways(void **state)
+{
+    const uint8_t *typed;
+
+    (void)state;
+    say(&first, "~ # ");
+    host_console_service(&host, 0);
+    type("\x1d"
+         "1");
+    assert_string_equal(screen, "[attached to one; Ctrl-] 0 detaches]\r\n~ # ");
+    type("ls\x03");
+    assert_int_equal(console_typed(&first, &typed), 3);
+    assert_memory_equal(typed, "ls\x03", 3);
+    console_typed_taken(&first, 3);
+    type("\x1d\x1d");
+    assert_int_equal(console_typed(&first, &typed), 1);
+    assert_int_equal(typed[0], 0x1d);
+    shown = 0;
+    say(&first, "\x1b[2Jraw\r");
+    say(&second, "kept\n");
+    host_console_service(&host, MS);
+    assert_string_equal(screen, "\x1b[2Jraw\r");
+    type("\x1d"
+         "0");
+    shown = 0;
+    host_console_service(&host, 2 * MS);
+    assert_string_equal(screen, "two| kept\r\n");
+}
+
+static void keys_while_detached_give_help(void **state)
+{
+    (void)state;
+    type("x");
+    assert_non_null(strstr(screen, "[1: one]"));
+    assert_non_null(strstr(screen, "[2: two]"));
+    shown = 0;
+    type("\x1d"
+         "7");
+    assert_non_null(strstr(screen, "[1: one]"));
+    assert_int_equal(host.attached, -1);
+}
+
+static void nothing_is_lost_when_the_screen_is_slow(void **state)
+{
+    char expected[4096] = "";
+
+    (void)state;
+    room = 0;
+    for (unsigned i = 0; i < 100; i++) {
+        char line[32];
+
+        snprintf(line, sizeof(line), "line %u\n", i);
+        say(&first, line);
+        snprintf(expected + strlen(expected), 32, "one| line %u\r\n", i);
+    }
+    host_console_service(&host, 0);
+    assert_string_equal(screen, "");
+    room = SIZE_MAX;
+    host_console_service(&host, MS);
+    assert_string_equal(screen, expected);
+}
+
+static void a_full_ring_holds_the_guest_up_or_drops_when_hidden(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < CONSOLE_OUTPUT_SIZE; i++) {
+        assert_true(console_send(&first, 'a'));
+    }
+    assert_false(console_send(&first, 'b'));
+    type("\x1d"
+         "2");
+    assert_true(console_send(&first, 'b'));
+    assert_int_equal(first.dropped, 1);
+    type("\x1d"
+         "0");
+    assert_non_null(strstr(screen, "[one: 1 bytes not shown]"));
+    assert_int_equal(first.dropped, 0);
+}
+
+static void input_overflow_is_dropped_not_mixed(void **state)
+{
+    const uint8_t *typed;
+
+    (void)state;
+    for (unsigned i = 0; i < CONSOLE_INPUT_SIZE; i++) {
+        assert_true(console_type(&first, (uint8_t)i));
+    }
+    assert_false(console_type(&first, 1));
+    console_typed_taken(&first, 10);
+    assert_true(console_type(&first, 0xee));
+    assert_int_equal(console_typed(&first, &typed), CONSOLE_INPUT_SIZE - 10);
+    assert_int_equal(typed[0], 10);
+    console_typed_taken(&first, CONSOLE_INPUT_SIZE - 10);
+    assert_int_equal(console_typed(&first, &typed), 1);
+    assert_int_equal(typed[0], 0xee);
+}
+
+static void an_ended_guest_shows_its_last_words(void **state)
+{
+    (void)state;
+    say(&first, "bye");
+    host_console_flush_guest(&host, &first);
+    assert_string_equal(screen, "one| bye\r\n");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(lines_get_their_guests_name, setup),
+        cmocka_unit_test_setup(a_prompt_appears_after_silence_and_goes_on, setup),
+        cmocka_unit_test_setup(another_line_interrupts_a_prompt, setup),
+        cmocka_unit_test_setup(the_logs_line_interrupts_a_prompt, setup),
+        cmocka_unit_test_setup(control_sequences_are_taken_out, setup),
+        cmocka_unit_test_setup(a_long_line_comes_in_pieces, setup),
+        cmocka_unit_test_setup(attached_is_raw_both_ways, setup),
+        cmocka_unit_test_setup(keys_while_detached_give_help, setup),
+        cmocka_unit_test_setup(nothing_is_lost_when_the_screen_is_slow, setup),
+        cmocka_unit_test_setup(a_full_ring_holds_the_guest_up_or_drops_when_hidden, setup),
+        cmocka_unit_test_setup(input_overflow_is_dropped_not_mixed, setup),
+        cmocka_unit_test_setup(an_ended_guest_shows_its_last_words, setup),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

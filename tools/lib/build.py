@@ -1,0 +1,105 @@
+"""Builds the project and puts bootable ISO images together."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+BUILD = os.path.join(ROOT, "build")
+IMAGES = os.path.join(BUILD, "images")
+
+
+class BuildError(Exception):
+    """Something the user can mend; the text says what."""
+
+
+def run_quietly(command, what):
+    result = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE,
+                            stderr=subprocess.STDOUT, text=True, errors="replace")
+    if result.returncode != 0:
+        sys.stderr.write(result.stdout)
+        raise BuildError(f"{what} failed (exit code {result.returncode}), see above")
+
+
+def build(targets=()):
+    """Configures if needed and builds the kernel and the guest images."""
+    if not os.path.exists(os.path.join(BUILD, "build.ninja")):
+        run_quietly(["meson", "setup", BUILD, ROOT], "meson setup")
+    run_quietly(["ninja", "-C", BUILD, *targets], "the build")
+    return os.path.join(BUILD, "kernel", "image", "innkeeper.elf")
+
+
+def described_modules(vms_path):
+    """Names of the boot modules that a VM description refers to; none if it is broken."""
+    try:
+        with open(vms_path, encoding="utf-8") as file:
+            description = json.load(file)
+        names = []
+        for vm in description["vms"]:
+            linux = vm.get("linux", {})
+            multiboot = vm.get("multiboot", {})
+            names += [linux[key] for key in ("kernel", "initrd") if key in linux]
+            names += [multiboot["image"]] if "image" in multiboot else []
+            for module in multiboot.get("modules", []):
+                names.append(module["name"] if isinstance(module, dict) else module)
+        return list(dict.fromkeys(names))
+    except (ValueError, KeyError, TypeError, AttributeError):
+        # The kernel is the judge of its description and explains; it gets the file as it is.
+        return []
+
+
+def find_module(name, given):
+    """Path of a module: given by the user, else a guest image, else one of our test guests."""
+    if name in given:
+        return given[name]
+    for directory in (IMAGES, os.path.join(BUILD, "tests", "guests"),
+                      os.path.join(BUILD, "tests", "bench")):
+        for path in (os.path.join(directory, name), os.path.join(directory, name + ".elf")):
+            if os.path.isfile(path):
+                return path
+    return None
+
+
+def quote(word):
+    """A word of a GRUB script, whatever is in it."""
+    return "'" + word.replace("'", "'\\''") + "'"
+
+
+def make_iso(path, kernel, vms=None, modules=None, cmdline=""):
+    """Writes a hybrid ISO (BIOS and UEFI) with the kernel, a VM description and its modules."""
+    given = dict(modules or {})
+    files = dict(given)
+    if vms:
+        for name in described_modules(vms):
+            found = find_module(name, given)
+            if found:
+                files[name] = found
+            else:
+                print(f"run: {vms}: no module '{name}': give it with --module {name}=PATH",
+                      file=sys.stderr)
+    with tempfile.TemporaryDirectory() as tree:
+        boot = os.path.join(tree, "boot")
+        os.makedirs(os.path.join(boot, "grub"))
+        os.makedirs(os.path.join(boot, "modules"))
+        # GRUB loads every section; debug information would only cost time.
+        run_quietly(["objcopy", "--strip-debug", kernel, os.path.join(boot, "innkeeper.elf")],
+                    "objcopy")
+        lines = ["set timeout=0", "insmod all_video",
+                 "set gfxmode=1024x768x32,1024x768,auto", "set gfxpayload=keep",
+                 ("multiboot2 /boot/innkeeper.elf " + cmdline).rstrip()]
+        if vms:
+            shutil.copyfile(vms, os.path.join(boot, "modules", "vms.json"))
+            lines.append(f"module2 /boot/modules/vms.json {quote(os.path.basename(vms))}")
+        for number, (name, source) in enumerate(files.items()):
+            if not os.path.isfile(source):
+                raise BuildError(f"module {name}: no file {source}")
+            target = f"module{number}"
+            shutil.copyfile(source, os.path.join(boot, "modules", target))
+            lines.append(f"module2 /boot/modules/{target} {quote(name)}")
+        lines.append("boot")
+        with open(os.path.join(boot, "grub", "grub.cfg"), "w", encoding="utf-8") as file:
+            file.write("\n".join(lines) + "\n")
+        run_quietly(["grub-mkrescue", "-o", path, tree], "grub-mkrescue")

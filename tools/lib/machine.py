@@ -1,0 +1,240 @@
+"""Emulated machines: Bochs (VT-x in full) and QEMU, with the serial port in our hands."""
+
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+
+DEFAULT_CPU = {"bochs": "corei7_skylake_x", "qemu": "max"}
+
+# TSC ticks a second that Bochs claims: with one tick an instruction, about half its real speed.
+BOCHS_IPS = 50000000
+
+BOCHSRC = """\
+config_interface: textconfig
+display_library: rfb, options="timeout=0"
+romimage: file=/usr/share/bochs/BIOS-bochs-latest
+vgaromimage: file=/usr/share/bochs/VGABIOS-lgpl-latest
+cpu: model={cpu}, count={cpus}, ips={ips}, reset_on_triple_fault=0, ignore_bad_msrs=1
+megs: {memory}
+clock: sync=none, time0=utc
+ata0-master: type=cdrom, path={iso}, status=inserted
+boot: cdrom
+com1: enabled=1, mode=socket-server, dev=127.0.0.1:{port}
+panic: action=fatal
+error: action=report
+info: action=ignore
+debug: action=ignore
+log: {log}
+speaker: enabled=0
+"""
+
+
+class MachineError(Exception):
+    """The machine could not be started or did not do what was expected."""
+
+
+def has_vtx():
+    """True if QEMU with KVM would give its guest VT-x: the flag, the device and nesting on."""
+    try:
+        with open("/proc/cpuinfo", encoding="ascii", errors="replace") as file:
+            if not re.search(r"^flags\s*:.*\bvmx\b", file.read(), re.MULTILINE):
+                return False
+        with open("/sys/module/kvm_intel/parameters/nested", encoding="ascii") as file:
+            nested = file.read().strip()
+    except OSError:
+        return False
+    return nested in ("Y", "1") and os.access("/dev/kvm", os.R_OK | os.W_OK)
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Machine:
+    """One running emulator. Everything its serial port says is in `text` and in the log file."""
+
+    def __init__(self, kind, iso, *, cpu=None, cpus=1, memory=1024, uefi=False, log=None,
+                 on_output=None, directory=None):
+        if kind == "auto":
+            kind = "qemu" if has_vtx() else "bochs"
+        if uefi and kind != "qemu":
+            raise MachineError("only QEMU boots by UEFI here: use --machine qemu --uefi")
+        self.kind = kind
+        self.iso = os.path.abspath(iso)
+        self.cpu = cpu or ("host" if kind == "qemu" and has_vtx() else DEFAULT_CPU[kind])
+        self.cpus = cpus
+        self.memory = memory
+        self.uefi = uefi
+        self.on_output = on_output
+        self.own_directory = directory is None
+        self.directory = directory or tempfile.mkdtemp(prefix="innkeeper-machine-")
+        self.log_path = os.path.abspath(log) if log else os.path.join(self.directory, "serial.log")
+        self.text = ""
+        self.changed = threading.Condition()
+        self.process = None
+        self.connection = None
+        self.reader = None
+        self.ended = False
+        self.offset = 0
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
+    def _bochs(self, port):
+        config = os.path.join(self.directory, "bochsrc")
+        commands = os.path.join(self.directory, "commands")
+        with open(config, "w", encoding="utf-8") as file:
+            file.write(BOCHSRC.format(cpu=self.cpu, cpus=self.cpus, memory=self.memory,
+                                      iso=self.iso, port=port, ips=BOCHS_IPS,
+                                      log=os.path.join(self.directory, "bochs.log")))
+        with open(commands, "w", encoding="utf-8") as file:
+            file.write("c\n")  # Debian's Bochs starts in its debugger
+        return ["bochs", "-q", "-f", config, "-rc", commands]
+
+    def _qemu(self, port):
+        command = ["qemu-system-x86_64", "-machine", "q35", "-cpu", self.cpu,
+                   "-smp", str(self.cpus), "-m", str(self.memory), "-cdrom", self.iso,
+                   "-boot", "d", "-display", "none", "-no-reboot", "-nic", "none",
+                   "-chardev", f"socket,id=com1,host=127.0.0.1,port={port},server=on,wait=on",
+                   "-serial", "chardev:com1",
+                   "-monitor", f"unix:{os.path.join(self.directory, 'monitor')},server=on,wait=off",
+                   "-device", "isa-debug-exit,iobase=0xf4,iosize=0x4"]
+        if has_vtx():
+            command.append("-enable-kvm")
+        if self.uefi:
+            command += ["-bios", "/usr/share/ovmf/OVMF.fd"]
+        return command
+
+    def start(self):
+        port = free_port()
+        command = self._bochs(port) if self.kind == "bochs" else self._qemu(port)
+        self.output = open(os.path.join(self.directory, "emulator.log"), "wb")
+        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=self.output,
+                                        stderr=subprocess.STDOUT, cwd=self.directory,
+                                        start_new_session=True)
+        deadline = time.monotonic() + 20
+        while True:
+            try:
+                self.connection = socket.create_connection(("127.0.0.1", port), timeout=1)
+                break
+            except OSError as error:
+                if self.process.poll() is not None or time.monotonic() > deadline:
+                    said = self.emulator_output()
+                    self.stop()
+                    raise MachineError(f"{command[0]} did not start: {said.strip()}") from error
+                time.sleep(0.05)
+        self.connection.settimeout(None)
+        self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.reader = threading.Thread(target=self._read, daemon=True)
+        self.reader.start()
+
+    def emulator_output(self):
+        """What the emulator itself said, for error messages."""
+        said = ""
+        for name in ("emulator.log", "bochs.log"):
+            try:
+                with open(os.path.join(self.directory, name), encoding="utf-8",
+                          errors="replace") as file:
+                    said += "".join(file.readlines()[-8:])
+            except OSError:
+                pass
+        return said
+
+    def _read(self):
+        with open(self.log_path, "wb") as log:
+            while True:
+                try:
+                    data = self.connection.recv(65536)
+                except OSError:
+                    break
+                if not data:
+                    break
+                log.write(data)
+                log.flush()
+                if self.on_output:
+                    self.on_output(data)
+                with self.changed:
+                    self.text += data.decode("utf-8", "replace").replace("\r", "")
+                    self.changed.notify_all()
+        with self.changed:
+            self.ended = True
+            self.changed.notify_all()
+
+    def send(self, data):
+        """Types on the serial line, at a pace that a UART's FIFO can take."""
+        if isinstance(data, str):
+            data = data.encode()
+        self.connection.sendall(data)
+
+    def expect(self, pattern, timeout, reject=None):
+        """Waits for a regular expression in what was not looked at yet; returns the match.
+        `reject`: a pattern that must not come first."""
+        regex = re.compile(pattern, re.MULTILINE)
+        rejected = re.compile(reject, re.MULTILINE) if reject else None
+        deadline = time.monotonic() + timeout
+        with self.changed:
+            while True:
+                unread = self.text[self.offset:]
+                match = regex.search(unread)
+                bad = rejected.search(unread) if rejected else None
+                if bad and (not match or bad.start() < match.start()):
+                    raise MachineError(f"saw {bad.group(0)!r} while waiting for {pattern!r}")
+                if match:
+                    self.offset += match.end()
+                    return match
+                if self.ended:
+                    raise MachineError(f"the machine ended without {pattern!r}")
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    raise MachineError(f"no {pattern!r} within {timeout} s")
+                self.changed.wait(left)
+
+    def wait_end(self, timeout):
+        """Waits until the emulator is gone by itself; returns its exit code."""
+        try:
+            return self.process.wait(timeout)
+        except subprocess.TimeoutExpired as error:
+            raise MachineError(f"the machine was still running after {timeout} s") from error
+
+    def monitor(self, command):
+        """Gives QEMU's monitor a command (screendump and the like)."""
+        with socket.socket(socket.AF_UNIX) as monitor:
+            monitor.connect(os.path.join(self.directory, "monitor"))
+            monitor.sendall(command.encode() + b"\n")
+            time.sleep(1)
+
+    def stop(self):
+        """Ends the emulator whatever it does, and removes its directory if it was made here."""
+        if self.process and self.process.poll() is None:
+            try:
+                os.killpg(self.process.pid, signal.SIGTERM)
+                self.process.wait(3)
+            except subprocess.TimeoutExpired:
+                os.killpg(self.process.pid, signal.SIGKILL)
+                self.process.wait()
+            except ProcessLookupError:
+                pass
+        if self.connection:
+            try:
+                self.connection.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+            if self.reader:
+                self.reader.join(5)
+            self.connection.close()
+        if self.process:
+            self.output.close()
+        if self.own_directory:
+            shutil.rmtree(self.directory, ignore_errors=True)

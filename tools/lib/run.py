@@ -1,0 +1,179 @@
+"""tools/run: builds Innkeeper and boots it in an emulator with real guests."""
+
+import argparse
+import os
+import re
+import select
+import sys
+import tempfile
+import termios
+import threading
+import time
+import tty
+
+import build
+import machine
+
+QUIT = b"\x01"  # Ctrl-A, as in QEMU's own terminal mode
+
+EPILOG = """\
+The terminal is the machine's serial console. The kernel prints which keys attach it to a guest.
+Ctrl-A x ends the emulator, Ctrl-A Ctrl-A sends a Ctrl-A.
+
+Modules that the VM description names are looked up among --module, the guest images that were made from
+Debian packages (vmlinuz, vmlinux, initrd) and the test guests.
+
+examples:
+  tools/run                                    a Linux guest in Bochs
+  tools/run --vms my.json --module disk=a.img  your own description with your own images
+  tools/run --cpu core2_penryn_t9600           a machine whose VT-x is too old: see the refusal
+  tools/run --machine qemu --uefi              boot by UEFI (no VT-x there without KVM)
+"""
+
+
+def parse(arguments):
+    parser = argparse.ArgumentParser(
+        prog="tools/run", description=__doc__, epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--machine", choices=("auto", "bochs", "qemu"), default="auto",
+                        help="auto (default): QEMU where VT-x really is there, else Bochs")
+    parser.add_argument("--cpu", metavar="MODEL",
+                        help="CPU model (bochs --help cpu, qemu-system-x86_64 -cpu help)")
+    parser.add_argument("--cpus", type=int, default=1, metavar="N")
+    parser.add_argument("--memory", type=int, default=1024, metavar="MiB")
+    parser.add_argument("--vms", metavar="FILE.json",
+                        default=os.path.join(build.ROOT, "tools", "linux.json"),
+                        help="VM descriptions (default: tools/linux.json)")
+    parser.add_argument("--module", action="append", default=[], metavar="NAME=PATH",
+                        help="a file for the guests, by the name the description uses")
+    parser.add_argument("--cmdline", default="", metavar="STR", help="kernel command line")
+    parser.add_argument("--until", metavar="REGEX",
+                        help="end with exit code 0 as soon as the serial log matches")
+    parser.add_argument("--timeout", type=float, metavar="SECONDS",
+                        help="end with exit code 1 after this long (600 with --until)")
+    parser.add_argument("--log", metavar="FILE", help="serial log (default: build/serial.log)")
+    parser.add_argument("--uefi", action="store_true", help="boot by UEFI (QEMU)")
+    options = parser.parse_args(arguments)
+    if options.cpus < 1 or options.memory < 64:
+        parser.error("--cpus must be at least 1, --memory at least 64")
+    options.modules = {}
+    for text in options.module:
+        name, separator, path = text.partition("=")
+        if not separator or not name or not os.path.isfile(path):
+            parser.error(f"--module {text}: want NAME=PATH of a file")
+        options.modules[name] = path
+    if not os.path.isfile(options.vms):
+        parser.error(f"--vms {options.vms}: no such file")
+    if options.until:
+        try:
+            re.compile(options.until)
+        except re.error as error:
+            parser.error(f"--until: {error}")
+    return options
+
+
+class Keyboard:
+    """The terminal in raw mode, its keys sent to the machine, until Ctrl-A x."""
+
+    def __init__(self, box):
+        self.box = box
+        self.quit = threading.Event()
+        self.terminal = sys.stdin.isatty()
+        self.saved = None
+
+    def __enter__(self):
+        if self.terminal:
+            self.saved = termios.tcgetattr(sys.stdin)
+            tty.setraw(sys.stdin)
+        threading.Thread(target=self.relay, daemon=True).start()
+        return self
+
+    def __exit__(self, *_):
+        if self.saved:
+            termios.tcsetattr(sys.stdin, termios.TCSADRAIN, self.saved)
+
+    def relay(self):
+        command = False
+        while not self.quit.is_set():
+            if not select.select([sys.stdin], [], [], 0.2)[0]:
+                continue
+            keys = os.read(sys.stdin.fileno(), 256)
+            if not keys:
+                return
+            out = bytearray()
+            for key in (bytes([k]) for k in keys):
+                if not self.terminal:
+                    out += key
+                elif command:
+                    command = False
+                    if key in b"xX":
+                        self.quit.set()
+                        return
+                    out += key
+                elif key == QUIT:
+                    command = True
+                else:
+                    out += key
+            try:
+                self.box.send(bytes(out))
+            except OSError:
+                return
+
+
+def wait(box, keyboard, options):
+    """Until the machine ends, the text matches, the time is up or the user quits."""
+    timeout = options.timeout or (600 if options.until else None)
+    deadline = time.monotonic() + timeout if timeout else None
+    regex = re.compile(options.until, re.MULTILINE) if options.until else None
+    scanned = 0
+    while True:
+        with box.changed:
+            if regex and regex.search(box.text, scanned):
+                return 0
+            # A match does not cross lines: only the last, unfinished one is looked at again.
+            scanned = box.text.rfind("\n", scanned) + 1 or scanned
+            if box.ended:
+                if regex:
+                    print(f"\r\nrun: the machine ended without /{options.until}/", file=sys.stderr)
+                return 1 if regex else 0
+            box.changed.wait(0.2)
+        if keyboard.quit.is_set():
+            return 0 if not regex else 1
+        if deadline and time.monotonic() > deadline:
+            what = f"no match of /{options.until}/" if regex else "still running"
+            print(f"\r\nrun: {what} after {timeout:g} s", file=sys.stderr)
+            return 1
+
+
+def main(arguments):
+    options = parse(arguments)
+    log = options.log or os.path.join(build.BUILD, "serial.log")
+
+    def show(data):
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+
+    try:
+        print("run: building", file=sys.stderr)
+        kernel = build.build()
+        with tempfile.TemporaryDirectory(prefix="innkeeper-run-") as directory:
+            iso = os.path.join(directory, "innkeeper.iso")
+            build.make_iso(iso, kernel, options.vms, options.modules, options.cmdline)
+            box = machine.Machine(options.machine, iso, cpu=options.cpu, cpus=options.cpus,
+                                  memory=options.memory, uefi=options.uefi, log=log,
+                                  on_output=show, directory=directory)
+            print(f"run: booting in {box.kind} ({box.cpu}), serial log in {log}; "
+                  "Ctrl-A x ends it", file=sys.stderr)
+            with box, Keyboard(box) as keyboard:
+                code = wait(box, keyboard, options)
+            print("\r", file=sys.stderr)
+            return code
+    except (build.BuildError, machine.MachineError) as error:
+        print(f"run: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

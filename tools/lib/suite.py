@@ -1,0 +1,184 @@
+"""tools/test: every test there is. Ends with the line `N passed, N failed`."""
+
+import argparse
+import concurrent.futures
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import traceback
+
+import build
+import machine
+
+sys.path.insert(0, os.path.join(build.ROOT, "tests", "system"))
+
+TAIL_LINES = 40
+
+
+class Report:
+    """Counts results and prints a line for each as it comes."""
+
+    def __init__(self):
+        self.passed = 0
+        self.failed = 0
+        self.lock = threading.Lock()
+
+    def add(self, name, ok, seconds, detail=""):
+        with self.lock:
+            if ok:
+                self.passed += 1
+            else:
+                self.failed += 1
+            print(f"{'ok    ' if ok else 'FAILED'} {name} ({seconds:.1f} s)", flush=True)
+            if detail and not ok:
+                print("".join(f"    {line}\n" for line in detail.rstrip().splitlines()),
+                      end="", flush=True)
+
+
+def tail(text, lines=TAIL_LINES):
+    return "\n".join(text.splitlines()[-lines:])
+
+
+def run_command(report, name, command, directory=build.ROOT):
+    """One test that is a command: exit code 0 is a pass."""
+    start = time.monotonic()
+    result = subprocess.run(command, cwd=directory, stdout=subprocess.PIPE,
+                            stderr=subprocess.STDOUT, text=True, errors="replace")
+    report.add(name, result.returncode == 0, time.monotonic() - start, tail(result.stdout))
+    return result
+
+
+def sources(*endings):
+    listed = subprocess.run(["git", "ls-files", "-z", "--cached", "--others",
+                             "--exclude-standard"], cwd=build.ROOT, check=True,
+                            stdout=subprocess.PIPE).stdout.decode()
+    return [name for name in listed.split("\0") if name.endswith(endings) and name]
+
+
+def static_checks(report):
+    """Formatting, clang-tidy over everything the build compiles, and syntax of the scripts."""
+    run_command(report, "static: clang-format",
+                ["clang-format", "--dry-run", "-Werror", *sources(".c", ".h")])
+    run_command(report, "static: python",
+                [sys.executable, "-m", "compileall", "-q", "tools", "tests"])
+    for script in ("tools/setup", "tools/run", "tools/test", "tools/bench", "tools/fetch",
+                   ".ci/run"):
+        run_command(report, f"static: bash -n {script}", ["bash", "-n", script])
+    run_command(report, "static: clang-tidy",
+                [sys.executable, os.path.join("tools", "lib", "tidy.py"), build.BUILD])
+
+
+def unit_tests(report):
+    """Each cmocka program is one test here."""
+    start = time.monotonic()
+    result = subprocess.run(["meson", "test", "-C", build.BUILD, "--print-errorlogs"],
+                            cwd=build.ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                            text=True, errors="replace")
+    seen = 0
+    for line in result.stdout.splitlines():
+        words = line.split()
+        # " 3/27 unit - innkeeper:lapic   OK   0.03s"
+        if len(words) >= 4 and "/" in words[0] and words[0].replace("/", "").isdigit():
+            seen += 1
+            name = words[1] if words[2] != "-" else words[3]
+            report.add(f"unit: {name.split(':')[-1]}", words[-2] == "OK",
+                       float(words[-1].rstrip("s")))
+    if result.returncode != 0 or seen == 0:
+        report.add("unit: all", False, time.monotonic() - start, tail(result.stdout, 80))
+
+
+class Context:
+    """What a system test gets: ways to boot a machine with its own ISO in its own directory."""
+
+    def __init__(self, kernel, directory):
+        self.kernel = kernel
+        self.directory = directory
+        self.machines = []
+
+    def boot(self, kind, *, vms=None, modules=None, cmdline="", **options):
+        number = len(self.machines)
+        directory = os.path.join(self.directory, f"machine{number}")
+        os.makedirs(directory)
+        iso = os.path.join(directory, "innkeeper.iso")
+        if vms is not None and not os.path.isabs(vms):
+            vms = os.path.join(build.ROOT, vms)
+        build.make_iso(iso, self.kernel, vms, modules, cmdline)
+        box = machine.Machine(kind, iso, directory=directory, **options)
+        self.machines.append(box)
+        box.start()
+        return box
+
+    def file(self, name, text):
+        """A file of this test's own; its path."""
+        path = os.path.join(self.directory, name)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+        return path
+
+
+def run_case(report, kernel, name, function):
+    start = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="innkeeper-test-") as directory:
+        context = Context(kernel, directory)
+        try:
+            function(context)
+            report.add(name, True, time.monotonic() - start)
+        except Exception as error:  # whatever goes wrong in a test is its failure
+            said = str(error) if isinstance(error, (machine.MachineError, AssertionError)) \
+                else traceback.format_exc()
+            logs = "".join(f"\n--- serial log of {box.kind} {box.cpu}:\n{tail(box.text)}"
+                           f"\n--- {box.kind} said:\n{tail(box.emulator_output(), 8)}"
+                           for box in context.machines)
+            report.add(name, False, time.monotonic() - start, said + logs)
+        finally:
+            for box in context.machines:
+                box.stop()
+
+
+def system_tests(report, kernel, jobs, pattern):
+    import cases  # the list of tests is theirs, the machinery is here
+
+    chosen = [(name, function) for name, function in cases.all_cases()
+              if pattern is None or pattern in name]
+    with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+        futures = [pool.submit(run_case, report, kernel, name, function)
+                   for name, function in chosen]
+        for future in futures:
+            future.result()
+
+
+def main(arguments):
+    parser = argparse.ArgumentParser(prog="tools/test", description=__doc__)
+    parser.add_argument("--only", choices=("static", "unit", "system"),
+                        help="one kind of tests instead of all")
+    parser.add_argument("--match", metavar="TEXT", help="system tests whose name holds TEXT")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, metavar="N",
+                        help="emulators at a time (default: one a CPU)")
+    options = parser.parse_args(arguments)
+    report = Report()
+    start = time.monotonic()
+    try:
+        kernel = build.build()
+    except build.BuildError as error:
+        print(f"test: {error}", file=sys.stderr)
+        print("0 passed, 1 failed")
+        return 1
+    if options.only in (None, "unit") and not options.match:
+        unit_tests(report)
+    if options.only in (None, "static") and not options.match:
+        static_checks(report)
+    if options.only in (None, "system"):
+        system_tests(report, kernel, options.jobs, options.match)
+    if report.passed + report.failed == 0:
+        print("test: no test matches", file=sys.stderr)
+        return 1
+    print(f"took {(time.monotonic() - start) / 60:.1f} minutes")
+    print(f"{report.passed} passed, {report.failed} failed")
+    return 1 if report.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
