@@ -9,6 +9,10 @@
 
 #define TIME_NEVER UINT64_MAX
 
+/** Measures the TSC and reads the CMOS clock; takes about 4 ms. After acpi_init. Until then all
+ * times are 0. */
+void time_init(void);
+
 /** TSC ticks per millisecond, as measured. */
 uint64_t tsc_khz(void);
 /** Nanoseconds since boot; monotonic, any context. */

@@ -1,0 +1,66 @@
+#include "kernel/cmdline.h"
+
+#include <string.h>
+
+#include "kernel/boot/boot_info.h"
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
+/* End of the word at `at`: blanks in double quotes belong to it. */
+static const char *word_end(const char *at)
+{
+    bool quoted = false;
+
+    for (; *at && (quoted || !is_blank(*at)); at++) {
+        if (*at == '"') {
+            quoted = !quoted;
+        }
+    }
+    return at;
+}
+
+/* Copies [from, end) without the double quotes. */
+static void copy_value(const char *from, const char *end, char *value, size_t size)
+{
+    size_t length = 0;
+
+    for (; from < end; from++) {
+        if (*from != '"' && length + 1 < size) {
+            value[length++] = *from;
+        }
+    }
+    value[length] = '\0';
+}
+
+bool cmdline_option(const char *cmdline, const char *key, char *value, size_t size)
+{
+    size_t key_length = strlen(key);
+    bool found = false;
+    const char *at = cmdline;
+
+    while (*at) {
+        const char *end = word_end(at);
+        size_t length = (size_t)(end - at);
+
+        if (length >= key_length && memcmp(at, key, key_length) == 0) {
+            if (length == key_length) {
+                copy_value(end, end, value, size);
+                found = true;
+            } else if (at[key_length] == '=') {
+                copy_value(at + key_length + 1, end, value, size);
+                found = true;
+            }
+        }
+        for (at = end; is_blank(*at); at++) {
+        }
+    }
+    return found;
+}
+
+bool boot_option(const char *key, char *value, size_t size)
+{
+    return cmdline_option(boot_info()->cmdline, key, value, size);
+}
