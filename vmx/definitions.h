@@ -122,6 +122,14 @@ enum interruption_type {
     INTERRUPTION_OTHER = 7, /* VM entry only: pending MTF VM exit */
 };
 
+/* IA32_VMX_BASIC (A.1). */
+#define VMX_BASIC_REVISION_MASK   UINT64_C(0x7fffffff)
+#define VMX_BASIC_SIZE_SHIFT      32 /* bytes of a VMCS region, 13 bits */
+#define VMX_BASIC_32BIT_ADDRESSES (UINT64_C(1) << 48)
+#define VMX_BASIC_STRING_IO_INFO  (UINT64_C(1) << 54) /* instruction information of INS and OUTS */
+#define VMX_BASIC_TRUE_CONTROLS   (UINT64_C(1) << 55)
+#define VMX_BASIC_ANY_ERROR_CODE  (UINT64_C(1) << 56) /* injected with any exception, or none */
+
 /* IA32_VMX_MISC (A.6). */
 #define VMX_MISC_ACTIVITY_HLT           (UINT64_C(1) << 6)
 #define VMX_MISC_ACTIVITY_SHUTDOWN      (UINT64_C(1) << 7)

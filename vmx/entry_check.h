@@ -18,6 +18,7 @@
 /* A control word's capability MSR: bits that must be 1 in the low half, that may be 1 in the high
  * half (SDM vol. 3, A.2). Of the true MSRs where IA32_VMX_BASIC bit 55 says they are there. */
 struct vmx_entry_capabilities {
+    uint64_t basic; /* IA32_VMX_BASIC */
     uint64_t pin;
     uint64_t proc;
     uint64_t proc2; /* 0: there are no secondary controls */
@@ -27,11 +28,12 @@ struct vmx_entry_capabilities {
     uint64_t cr0_fixed1; /* bits that may be 1 */
     uint64_t cr4_fixed0;
     uint64_t cr4_fixed1;
-    uint64_t misc;          /* IA32_VMX_MISC */
-    uint64_t ept_vpid;      /* IA32_VMX_EPT_VPID_CAP */
-    unsigned physical_bits; /* MAXPHYADDR: CPUID 0x80000008 EAX[7:0] */
-    unsigned linear_bits;   /* 48 or 57: CPUID 0x80000008 EAX[15:8] */
-    uint64_t efer_reserved; /* bits of IA32_EFER that this CPU does not know */
+    uint64_t misc;                      /* IA32_VMX_MISC */
+    uint64_t ept_vpid;                  /* IA32_VMX_EPT_VPID_CAP */
+    unsigned physical_bits;             /* MAXPHYADDR: CPUID 0x80000008 EAX[7:0] */
+    unsigned linear_bits;               /* 48 or 57: CPUID 0x80000008 EAX[15:8] */
+    uint64_t efer_reserved;             /* bits of IA32_EFER that this CPU does not know */
+    uint64_t perf_global_ctrl_reserved; /* the same of IA32_PERF_GLOBAL_CTRL */
 };
 
 struct vmx_entry_controls {
