@@ -30,6 +30,7 @@ struct ioapic_ops {
 struct ioapic {
     const struct ioapic_ops *ops;
     void *context;
+    uint8_t initial_id;
     uint32_t id;    /* bits 27:24 */
     uint32_t lines; /* asserted inputs */
     uint8_t select; /* IOREGSEL */
@@ -37,7 +38,7 @@ struct ioapic {
 };
 
 void ioapic_init(struct ioapic *ioapic, uint8_t id, const struct ioapic_ops *ops, void *context);
-/** Back to the power-up state: all masked. Input levels and the ID's default stay as they are. */
+/** Back to the power-up state: all masked. Input levels stay as they are. */
 void ioapic_reset(struct ioapic *ioapic);
 /* mmio_read_fn and mmio_write_fn; `ioapic` is a struct ioapic. */
 uint64_t ioapic_mmio_read(void *ioapic, uint64_t offset, unsigned size);

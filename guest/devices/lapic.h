@@ -70,8 +70,9 @@ struct lapic {
     uint64_t requested_level[4];
     uint32_t errors; /* ESR bits not yet latched; any CPU, atomically */
     uint32_t id;
-    uint64_t base; /* IA32_APIC_BASE */
-    uint64_t base_reserved;
+    uint64_t base;          /* IA32_APIC_BASE */
+    uint64_t base_reserved; /* bits of it that must be 0 */
+    bool bootstrap;
     uint32_t mode; /* enum virt_apic_mode; read by any CPU, atomically */
     bool software_enabled;
     bool extint;        /* an ExtINT message came */

@@ -18,23 +18,21 @@ struct pic;
 struct pic_chip {
     struct pic *pair;
     uint8_t lines;         /* inputs */
-    uint8_t irr;           /* latched requests */
+    uint8_t edges;         /* inputs that rose since they were last served */
     uint8_t isr;           /* in service */
-    uint8_t imr;           /* masks */
+    uint8_t imr;           /* masked */
     uint8_t level;         /* ELCR: level-triggered inputs */
     uint8_t vector_base;   /* ICW2, bits 7:3 */
     uint8_t lowest;        /* input of lowest priority, 0 to 7 */
-    uint8_t expected_word; /* the ICW that the next write to the odd port is, 0: none, 2 to 4 */
+    uint8_t expected_word; /* the ICW that the next write to the odd port is: 2 to 4, 0 for none */
     bool wants_icw4;       /* of the sequence under way */
     bool single;           /* ICW1 SNGL: no ICW3 */
-    bool level_icw1;       /* ICW1 LTIM: all inputs level-triggered */
     bool auto_eoi;         /* ICW4 AEOI */
-    bool rotate_auto_eoi;  /* OCW2: rotate in AEOI mode */
     bool fully_nested;     /* ICW4 SFNM */
+    bool rotate_auto_eoi;  /* OCW2: rotate at each automatic EOI */
     bool special_mask;     /* OCW3 */
     bool read_isr;         /* OCW3: reads of the even port give ISR, else IRR */
     bool poll;             /* OCW3: the next read is a poll */
-    uint8_t slaves;        /* ICW3, master: inputs with a slave; slave: its ID (stored only) */
 };
 
 struct pic {
@@ -45,7 +43,7 @@ struct pic {
     void *context;
 };
 
-/** All inputs low; not initialised by ICWs, so nothing is delivered until the guest does that. */
+/** All inputs low and masked. `changed` is not called before the first change. */
 void pic_init(struct pic *pic, void (*changed)(void *context, bool level), void *context);
 /** Back to that state; input levels stay. */
 void pic_reset(struct pic *pic);
