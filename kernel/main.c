@@ -1,18 +1,74 @@
 /*
- * Puts the house together: brings the machine up, stage by stage, each with one line of facts.
+ * Puts the house together: brings the machine up, stage by stage, each with a line of facts.
  */
+#include "drivers/framebuffer.h"
+#include "drivers/serial.h"
+#include "kernel/acpi/acpi.h"
+#include "kernel/apic.h"
 #include "kernel/boot/boot.h"
+#include "kernel/boot/boot_info.h"
+#include "kernel/cpu/features.h"
+#include "kernel/cpu/idt.h"
+#include "kernel/cpu/percpu.h"
 #include "kernel/cpu/x86.h"
+#include "kernel/ioapic.h"
+#include "kernel/log.h"
+#include "kernel/memory/frames.h"
+#include "kernel/memory/paging.h"
+#include "kernel/pic.h"
+#include "kernel/selftest.h"
+#include "kernel/symbols.h"
+#include "kernel/time.h"
+
+/* Exceptions can be told from here on. */
+static void start_cpu(void)
+{
+    percpu_init();
+    idt_init();
+    idt_load();
+    serial_init();
+}
+
+static void start_memory(uint64_t information)
+{
+    boot_info_init(information);
+    log_info("Innkeeper " INNKEEPER_VERSION ", loaded at 0x%lx by %s, %s firmware",
+             kernel_image_phys, boot_info()->loader, boot_info()->efi ? "UEFI" : "BIOS");
+    cpu_enable_features();
+    frames_init();
+    paging_init();
+    frames_add_high();
+    symbols_init();
+    cpu_describe();
+    log_info("memory: %lu MiB usable, kernel image %lu KiB, %u modules",
+             frames_total() * FRAME_SIZE >> 20, (uint64_t)(image_end - image_start) >> 10,
+             boot_info()->module_count);
+}
+
+static void start_devices(void)
+{
+    framebuffer_init();
+    acpi_init();
+    pic_disable();
+    apic_init();
+    ioapic_init();
+    time_init();
+    apic_timer_init();
+    serial_connect();
+}
 
 _Noreturn void kernel_main(uint64_t information)
 {
-    const char *text = "innkeeper: long mode\n";
-
-    (void)information;
-    for (; *text; text++) {
-        outb(0x3f8, (uint8_t)*text);
-    }
+    start_cpu();
+    start_memory(information);
+    start_devices();
+    selftest_run();
+    log_info("ready %lu ticks after the first instruction", rdtsc() - boot_tsc);
     for (;;) {
-        hlt();
+        cli();
+        if (log_drain()) {
+            continue;
+        }
+        sti_hlt();
     }
 }

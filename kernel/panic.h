@@ -7,6 +7,12 @@
 /** Logs the message, the registers and a symbolised backtrace, flushes the log, and halts. */
 _Noreturn void panic(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+struct exception_frame;
+
+/** As panic, for an exception: the registers and the backtrace are those of `frame`. */
+_Noreturn void panic_in_frame(const struct exception_frame *frame, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
 /** `invariant` says in words what must hold. */
 #define ASSERT(condition, invariant)                                             \
     do {                                                                         \

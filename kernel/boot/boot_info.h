@@ -62,6 +62,10 @@ struct boot_info {
     uint32_t elf_section_names; /* index */
 };
 
+/** Copies what the boot loader left at physical address `information`, which can be used for
+ * something else then; once. */
+void boot_info_init(uint64_t information);
+
 /** The boot information; valid for the life of the kernel. */
 const struct boot_info *boot_info(void);
 

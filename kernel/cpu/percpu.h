@@ -17,6 +17,13 @@ struct percpu {
     void *virt;               /* the virtualisation back end's own per-CPU state; NULL if off */
 };
 
+/** Makes the boot CPU's structure, with static stacks, and loads it. The first thing to be called:
+ * exceptions can be told only after it and idt_load. */
+void percpu_init(void);
+
+/** Loads `cpu`, whose tables are filled, as this CPU's: GDT, TSS, GS. Called by the CPU itself. */
+void percpu_load(struct percpu *cpu);
+
 /** This CPU's structure; always valid once percpu_init has run. */
 static inline struct percpu *this_cpu(void)
 {

@@ -264,6 +264,19 @@ static inline uint16_t read_tr(void)
     return value;
 }
 
+/** A far return to the next instruction. */
+static inline void write_cs(uint16_t selector)
+{
+    __asm__ volatile("pushq %0\n\t"
+                     "leaq 1f(%%rip), %%rax\n\t"
+                     "pushq %%rax\n\t"
+                     "lretq\n"
+                     "1:"
+                     :
+                     : "r"((uint64_t)selector)
+                     : "rax", "memory");
+}
+
 static inline void write_data_segments(uint16_t selector)
 {
     __asm__ volatile("mov %0, %%ds\n\t"
@@ -275,7 +288,7 @@ static inline void write_data_segments(uint16_t selector)
 }
 
 /** FS and GS with the null selector: their bases become 0 until the MSRs are written. */
-static inline void clear_fs_gs(void)
+static inline void write_null_fs_gs(void)
 {
     __asm__ volatile("mov %0, %%fs\n\t"
                      "mov %0, %%gs"

@@ -11,10 +11,12 @@
 #ifndef KERNEL_MEMORY_PAGING_H
 #define KERNEL_MEMORY_PAGING_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #define DIRECT_MAP_BASE UINT64_C(0xffff800000000000)
+#define DIRECT_MAP_SIZE (UINT64_C(1) << 46)
 
 /** Address of physical memory in the direct map. */
 static inline void *phys_to_virt(uint64_t phys)
@@ -35,6 +37,12 @@ void *map_physical(uint64_t phys, size_t size, enum map_type type);
  * NULL when memory is short. */
 void *stack_alloc(size_t size);
 void stack_free(void *top, size_t size);
+
+/** Whether `address` lies in the unmapped page below a stack. Any context. */
+bool paging_is_guard(uint64_t address);
+
+/** Builds the final page tables and switches to them: after frames_init, once, by the boot CPU. */
+void paging_init(void);
 
 /** Physical address of the kernel's top-level page table (CR3 for host state). */
 uint64_t kernel_cr3(void);

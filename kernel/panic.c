@@ -1,0 +1,153 @@
+#include "kernel/panic.h"
+
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "kernel/boot/boot.h"
+#include "kernel/cpu/exception.h"
+#include "kernel/cpu/x86.h"
+#include "kernel/log.h"
+#include "kernel/memory/paging.h"
+#include "kernel/symbols.h"
+
+#define MESSAGE_MAX   200
+#define BACKTRACE_MAX 24
+/* Frames of one stack lie closer together than this. */
+#define FRAME_DISTANCE_MAX 0x10000u
+
+/* What a function's prologue leaves where %rbp points. */
+struct stack_frame {
+    const struct stack_frame *caller;
+    uint64_t return_address;
+};
+
+/* How many panics have begun. The report itself may fault, and another CPU may panic meanwhile. */
+static atomic_uint begun;
+
+static _Noreturn void halt(void)
+{
+    for (;;) {
+        cli();
+        hlt();
+    }
+}
+
+static bool in_text(uint64_t address)
+{
+    return address >= (uintptr_t)image_start && address < (uintptr_t)rodata_start;
+}
+
+static void log_place(unsigned depth, uint64_t address, uint64_t lookup)
+{
+    const char *name;
+    uint64_t offset;
+
+    if (symbol_find(lookup, &name, &offset)) {
+        log_error("  #%u 0x%016lx %s+0x%lx", depth, address, name, offset + (address - lookup));
+    } else {
+        log_error("  #%u 0x%016lx", depth, address);
+    }
+}
+
+/* `address` is where the innermost function stands, `frame` its frame. Stops at the first thing
+ * that does not look like a frame; a wild pointer that does ends in the fault of a second panic. */
+static void log_backtrace(uint64_t address, const struct stack_frame *frame)
+{
+    log_place(0, address, address);
+    for (unsigned depth = 1; depth < BACKTRACE_MAX; depth++) {
+        const struct stack_frame *caller;
+
+        if ((uintptr_t)frame % sizeof(uint64_t) != 0 || (uintptr_t)frame < DIRECT_MAP_BASE ||
+            !in_text(frame->return_address)) {
+            return;
+        }
+        /* A call may be a function's last instruction: look the call up, not what follows. */
+        log_place(depth, frame->return_address, frame->return_address - 1);
+        caller = frame->caller;
+        if (caller <= frame || (uintptr_t)caller - (uintptr_t)frame > FRAME_DISTANCE_MAX) {
+            return;
+        }
+        frame = caller;
+    }
+}
+
+static void log_control_registers(void)
+{
+    log_error("  cr0 %016lx  cr2 %016lx  cr3 %016lx  cr4 %016lx", read_cr0(), read_cr2(),
+              read_cr3(), read_cr4());
+}
+
+static void log_frame(const struct exception_frame *frame)
+{
+    log_error("  rip %016lx  rsp %016lx  rbp %016lx  rflags %lx", frame->rip, frame->rsp,
+              frame->rbp, frame->rflags);
+    log_error("  rax %016lx  rbx %016lx  rcx %016lx  rdx %016lx", frame->rax, frame->rbx,
+              frame->rcx, frame->rdx);
+    log_error("  rsi %016lx  rdi %016lx  r8  %016lx  r9  %016lx", frame->rsi, frame->rdi, frame->r8,
+              frame->r9);
+    log_error("  r10 %016lx  r11 %016lx  r12 %016lx  r13 %016lx", frame->r10, frame->r11,
+              frame->r12, frame->r13);
+    log_error("  r14 %016lx  r15 %016lx  vector %lu  error code %lx", frame->r14, frame->r15,
+              frame->vector, frame->error_code);
+    log_error("  cs %lx  ss %lx  ds %x  es %x  fs %x  gs %x  tr %x  gs base %016lx", frame->cs,
+              frame->ss, read_ds(), read_es(), read_fs(), read_gs(), read_tr(), rdmsr(MSR_GS_BASE));
+}
+
+static void begin(const char *format, va_list arguments) __attribute__((format(printf, 1, 0)));
+
+static void begin(const char *format, va_list arguments)
+{
+    char message[MESSAGE_MAX];
+    unsigned before;
+
+    cli();
+    before = atomic_fetch_add(&begun, 1);
+    if (before > 1) {
+        halt();
+    }
+    vsnprintf(message, sizeof(message), format, arguments);
+    if (before == 1) {
+        log_error("panic while reporting a panic: %s", message);
+        log_flush();
+        halt();
+    }
+    log_error("panic: %s", message);
+}
+
+static _Noreturn void end(void)
+{
+    log_error("innkeeper has stopped.");
+    log_flush();
+    halt();
+}
+
+_Noreturn void panic(const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    begin(format, arguments);
+    va_end(arguments);
+    log_error("  rsp %016lx  rflags %lx", read_rsp(), read_rflags());
+    log_control_registers();
+    log_backtrace((uintptr_t)__builtin_return_address(0),
+                  ((const struct stack_frame *)__builtin_frame_address(0))->caller);
+    end();
+}
+
+_Noreturn void panic_in_frame(const struct exception_frame *frame, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    begin(format, arguments);
+    va_end(arguments);
+    log_frame(frame);
+    log_control_registers();
+    log_backtrace(frame->rip, (const struct stack_frame *)frame->rbp);
+    end();
+}
