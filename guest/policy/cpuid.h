@@ -40,7 +40,6 @@ enum cpuid_leaf_kind {
     CPUID_STRUCTURED,    /* leaf 7: subleaf 0; OSPKE */
     CPUID_TOPOLOGY,      /* leaves 0xb and 0x1f */
     CPUID_XSAVE,         /* leaf 0xd */
-    CPUID_FIRST_SUBLEAF, /* stored answer for subleaf 0, zeros for others */
     CPUID_EXTENDED_VCPU, /* leaf 0x80000001: SYSCALL outside 64-bit mode */
 };
 

@@ -11,12 +11,10 @@
 
 #include "guest/policy/control_registers.h"
 #include "guest/policy/cpuid.h"
+#include "guest/policy/mtrr.h"
 #include "virt/vcpu.h"
 
 enum msr_result { MSR_OK, MSR_FAULT /* #GP(0) */ };
-
-#define MSR_VARIABLE_MTRRS 8u
-#define MSR_FIXED_MTRRS    11u
 
 /* The rest of the vCPU as the MSRs reach it. All are required. */
 struct msr_environment {
@@ -40,16 +38,13 @@ struct guest_msrs {
     uint64_t tsc_adjust;
     uint64_t misc_enable;
     uint64_t mcg_status;
-    uint64_t platform_id;
     uint64_t bios_sign_id;
-    uint64_t mtrr_def_type;
-    uint64_t mtrr_fixed[MSR_FIXED_MTRRS];
-    uint64_t mtrr_base[MSR_VARIABLE_MTRRS];
-    uint64_t mtrr_mask[MSR_VARIABLE_MTRRS];
+    struct mtrrs mtrrs;
 };
 
-/** RESET values. The pointers must outlive it. `microcode` is the revision to show (the host's
- * IA32_BIOS_SIGN_ID bits 63:32, so that guests judge errata as on the host). */
+/** RESET values, and what firmware sets on top (MTRRs). The pointers must outlive it. `microcode`
+ * is the revision to show (the host's IA32_BIOS_SIGN_ID bits 63:32, so that guests judge errata as
+ * on the host). */
 void guest_msrs_init(struct guest_msrs *msrs, const struct msr_environment *environment,
                      const struct cpuid_policy *cpuid, const struct control_policy *control,
                      uint32_t microcode);

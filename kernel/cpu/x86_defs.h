@@ -97,6 +97,8 @@ enum exception_vector {
 #define PF_FETCH    (1u << 4)
 
 /* Model-specific registers (SDM vol. 4). */
+#define MSR_P5_MC_ADDR         0x0u
+#define MSR_P5_MC_TYPE         0x1u
 #define MSR_TSC                0x10u
 #define MSR_PLATFORM_ID        0x17u
 #define MSR_APIC_BASE          0x1bu
@@ -104,6 +106,7 @@ enum exception_vector {
 #define MSR_TSC_ADJUST         0x3bu
 #define MSR_SPEC_CTRL          0x48u
 #define MSR_PRED_CMD           0x49u
+#define MSR_BIOS_UPDT_TRIG     0x79u
 #define MSR_BIOS_SIGN_ID       0x8bu
 #define MSR_MTRRCAP            0xfeu
 #define MSR_ARCH_CAPABILITIES  0x10au
@@ -165,8 +168,10 @@ enum exception_vector {
 #define FEATURE_CONTROL_VMX_OUTSIDE_SMX (UINT64_C(1) << 2)
 
 /* XCR0 state components (SDM vol. 1, 13.1). */
-#define XCR0_X87 (UINT64_C(1) << 0)
-#define XCR0_SSE (UINT64_C(1) << 1)
-#define XCR0_AVX (UINT64_C(1) << 2)
+#define XCR0_X87    (UINT64_C(1) << 0)
+#define XCR0_SSE    (UINT64_C(1) << 1)
+#define XCR0_AVX    (UINT64_C(1) << 2)
+#define XCR0_AVX512 (UINT64_C(7) << 5) /* three components: together or not at all */
+#define XCR0_PKRU   (UINT64_C(1) << 9)
 
 #endif
