@@ -1,0 +1,276 @@
+"""The system tests: a booted ISO on an emulated machine, looked at from outside."""
+
+import time
+
+ACCELERATED = "corei7_skylake_x"   # APIC virtualisation, all of it
+BASE = "corei7_sandy_bridge_2600k"  # EPT and the TPR shadow, no more
+NO_EPT = "core2_penryn_t9600"
+
+PANIC = r"panic: |exception \d+"
+PROMPT = r"linux\| .*# $"
+LINUX = "tests/system/linux.json"
+
+
+def check(condition, text):
+    if not condition:
+        raise AssertionError(text)
+
+
+# Boot: every way into the kernel, and what it says on machines that cannot run guests.
+
+def refused(box, pattern):
+    """The refusal comes, and the kernel stays up: a key still gets an answer."""
+    box.expect(r"no VM can run on this machine: .*" + pattern, 120, reject=PANIC)
+    time.sleep(2)
+    check(box.process.poll() is None, "the machine did not stay up")
+    box.send("\r")
+    box.expect(r"\[Ctrl-\] then a number attaches", 20)
+
+
+def boot_bios_bochs(context):
+    box = context.boot("bochs", cmdline="on-stop=poweroff")
+    box.expect(r"VT-x is on", 120, reject=PANIC)
+    box.expect(r"no VM description", 20, reject=PANIC)
+
+
+def boot_bios_qemu(context):
+    refused(context.boot("qemu", vms=LINUX, modules={"vmlinuz": __file__, "initrd": __file__},
+                         cpu="max,-svm", memory=512), "no VT-x")
+
+
+def boot_uefi_qemu(context):
+    refused(context.boot("qemu", uefi=True, cpu="max,-svm", memory=512), "no VT-x")
+
+
+def boot_amd(context):
+    refused(context.boot("qemu", cpu="EPYC", memory=512), "AMD-V")
+
+
+def boot_no_ept(context):
+    refused(context.boot("bochs", cpu=NO_EPT), "EPT")
+
+
+def boot_many_cpus(context):
+    box = context.boot("bochs", cpus=4, vms="tests/guests/shutdown.json")
+    box.expect(r"all VMs have stopped", 120, reject=PANIC)
+
+
+def selftest(kind, pattern, uefi=False):
+    def case(context):
+        box = context.boot("qemu", cmdline=f"selftest={kind}", memory=512, uefi=uefi)
+        box.expect(pattern, 60)
+        # A symbolised backtrace: which function it was in.
+        box.expect(r"#\d+ .*\b\w+\+0x[0-9a-f]+", 20)
+    return case
+
+
+# VM descriptions and images.
+
+def bad_descriptions(context):
+    """Each wrong VM is refused with file, position and reason; the right one runs."""
+    vms = context.file("mixed.json", """{"vms": [
+  {"name": "typo", "memroy": "16M", "multiboot": {"image": "shutdown.elf"}},
+  {"name": "huge", "memory": "999T", "multiboot": {"image": "shutdown.elf"}},
+  {"name": "gone", "memory": "16M", "multiboot": {"image": "no-such-module"}},
+  {"name": "broken", "memory": "16M", "multiboot": {"image": "broken.elf"}},
+  {"name": "fine", "memory": "16M",
+   "multiboot": {"image": "shutdown.elf", "cmdline": "debug-exit"}}
+]}""")
+    broken = context.file("broken.elf", "this is no multiboot image\n" * 400)
+    box = context.boot("bochs", vms=vms, modules={"broken.elf": broken})
+    box.expect(r"mixed\.json:2:\d+: .*memroy", 120, reject=PANIC)
+    box.expect(r"mixed\.json:3:\d+: .*999T", 20, reject=PANIC)
+    box.expect(r"vm gone: no-such-module: ", 20, reject=PANIC)
+    box.expect(r"vm broken: broken\.elf: ", 20, reject=PANIC)
+    box.expect(r"vm fine stopped: debug-exit 0x31", 60, reject=PANIC)
+
+
+def broken_json(context):
+    vms = context.file("broken.json", '{"vms": [\n  {"name": "x",, }\n]}')
+    box = context.boot("bochs", vms=vms)
+    box.expect(r"broken\.json:2:\d+: ", 120, reject=PANIC)
+
+
+def too_much_memory(context):
+    vms = context.file("large.json", '{"vms": [{"name": "large", "memory": "64G", '
+                       '"multiboot": {"image": "shutdown.elf", "cmdline": "debug-exit"}}]}')
+    box = context.boot("bochs", vms=vms)
+    box.expect(r"vm large: no memory: wants 65536 MiB, \d+ MiB are free", 120, reject=PANIC)
+
+
+# Bare-metal guests.
+
+def guest(image, cpu, cmdline=""):
+    """A test guest: all its checks pass and it says so."""
+    def case(context):
+        box = context.boot("bochs", vms=f"tests/guests/{image}.json", cpu=cpu, cmdline=cmdline)
+        box.expect(rf"vm {image} stopped: debug-exit 0x0", 240, reject=PANIC)
+        failed = [line for line in box.text.splitlines() if "| FAIL" in line]
+        check(not failed, "\n".join(failed))
+        passed = box.text.count("| PASS")
+        check(passed > 0, "the guest ran no test")
+        check(f"done: {passed} passed, 0 failed" in box.text, "the guest's count is off")
+    return case
+
+
+ENDINGS = {
+    "debug-exit": r"debug-exit 0x31",
+    "triple-fault": r"triple fault",
+    "power-off": r"power-off",
+    "undecodable": r"cannot emulate the instruction at rip 0x[0-9a-f]+ .*: [0-9a-f ]+",
+}
+RESETS = ("reset-cf9", "reset-i8042", "reset-92")
+
+
+def endings(context):
+    """Every way a VM can end is told by its right name, and disturbs nobody else."""
+    vms = [f'{{"name": "{name}", "memory": "16M", "multiboot": '
+           f'{{"image": "shutdown.elf", "cmdline": "{name}"}}}}' for name in ENDINGS]
+    box = context.boot("bochs", vms=context.file("endings.json",
+                                                 '{"vms": [' + ",\n".join(vms) + "]}"))
+    box.expect(r"all VMs have stopped", 120, reject=PANIC)
+    for name, ending in ENDINGS.items():
+        box.offset = 0
+        box.expect(rf"vm {name} stopped: {ending}", 1)
+        box.expect(rf"vm {name} exits: \d+", 1)
+
+
+def resets(context):
+    """A guest that resets itself starts again, from fresh memory."""
+    vms = [f'{{"name": "{name}", "memory": "16M", "multiboot": '
+           f'{{"image": "shutdown.elf", "cmdline": "{name}"}}}}' for name in RESETS]
+    box = context.boot("bochs", vms=context.file("resets.json",
+                                                 '{"vms": [' + ",\n".join(vms) + "]}"))
+    for name in RESETS:
+        box.offset = 0
+        box.expect(rf"vm {name}: reset", 120, reject=PANIC)
+        box.expect(rf"vm {name}: reset", 60, reject=PANIC)
+
+
+def greedy(kind, cpu):
+    """A guest that spins with interrupts off, or only exits, keeps nobody from running."""
+    def case(context):
+        vms = context.file("greedy.json", f"""{{"vms": [
+  {{"name": "greedy", "memory": "16M", "multiboot": {{"image": "shutdown.elf", "cmdline": "{kind}"}}}},
+  {{"name": "other", "memory": "16M", "multiboot": {{"image": "cpu.elf"}}}}]}}""")
+        box = context.boot("bochs", vms=vms, cpu=cpu)
+        box.expect(r"vm other stopped: debug-exit 0x0", 240, reject=PANIC)
+        box.send("\r")
+        box.expect(r"\[1: greedy\]", 30)
+    return case
+
+
+def broken_state(context):
+    """A VM entry that fails is explained by the rule that was broken; the host lives."""
+    count = 6
+    vms = [f'{{"name": "broken{i}", "memory": "16M", "test-device": true, "multiboot": '
+           f'{{"image": "shutdown.elf", "cmdline": "break-state={i}"}}}}' for i in range(count)]
+    vms.append('{"name": "fine", "memory": "16M", "multiboot": '
+               '{"image": "shutdown.elf", "cmdline": "debug-exit"}}')
+    box = context.boot("bochs", vms=context.file("broken-state.json",
+                                                 '{"vms": [' + ",\n".join(vms) + "]}"))
+    box.expect(r"all VMs have stopped", 120, reject=PANIC)
+    rules = set()
+    for i in range(count):
+        box.offset = 0
+        rules.add(box.expect(rf"vm broken{i} stopped: VM entry failed: (.+)", 1).group(1))
+    check(len(rules) == count, f"{count} broken fields, but only these rules: {rules}")
+    box.offset = 0
+    box.expect(r"vm fine stopped: debug-exit", 1)
+
+
+def power_off(context):
+    """on-stop=poweroff ends the machine when the last VM has stopped."""
+    box = context.boot("bochs", vms="tests/guests/shutdown.json", cmdline="on-stop=poweroff")
+    box.expect(r"all VMs have stopped", 120, reject=PANIC)
+    box.wait_end(30)
+
+
+# Linux.
+
+def attach(box, number=1):
+    box.send(f"\x1d{number}")
+    box.expect(r"\[attached to ", 20)
+
+
+def linux(cpu, vms=LINUX, cmdline=""):
+    """Debian's kernel to a shell; what is typed is answered; poweroff ends the VM."""
+    def case(context):
+        box = context.boot("bochs", vms=vms, cpu=cpu, cmdline=cmdline)
+        box.expect(PROMPT, 400, reject=PANIC + r"|Kernel panic")
+        log = box.text
+        for complaint in ("Call Trace", "BUG:", "ACPI Error", "ACPI BIOS Error",
+                          "unstable", "timer doesn't work"):
+            check(complaint not in log, f"the guest's kernel says {complaint!r}")
+        attach(box)
+        box.send("echo $((6 * 7)); uname -a; ls /\r")
+        box.expect(r"^42$", 30)
+        box.expect(r"^Linux .* x86_64 GNU/Linux$", 30)
+        box.expect(r"\bproc\b", 30)
+        box.send("cat /proc/cpuinfo\r")
+        box.expect(r"^flags\s*:.* hypervisor\b", 30)
+        box.send("cat /proc/interrupts\r")
+        box.expect(r"LOC: +[1-9]\d*", 30)
+        box.send("poweroff\r")
+        box.expect(r"vm linux stopped: power-off", 120, reject=PANIC)
+        box.expect(r"vm linux exits: \d+", 10)
+    return case
+
+
+def linux_reboot(context):
+    box = context.boot("bochs", vms="tests/system/linux-pvh.json")
+    box.expect(PROMPT, 400, reject=PANIC)
+    attach(box)
+    box.send("reboot\r")
+    box.expect(r"vm linux: reset", 120, reject=PANIC)
+    box.expect(r"Linux version", 200, reject=PANIC)
+    box.expect(r"# $", 400, reject=PANIC)
+
+
+def two_guests(context):
+    """Two Linux guests take turns; both come to a shell, and each console is its own."""
+    box = context.boot("bochs", vms="tests/system/two-in-turn.json")
+    box.expect(r"(one|two)\| .*# $", 600, reject=PANIC)
+    box.expect(r"(one|two)\| .*# $", 600, reject=PANIC)
+    check("one| " in box.text and "two| " in box.text, "a guest said nothing")
+    attach(box, 2)
+    box.send("hostname second; hostname\r")
+    box.expect(r"^second$", 60)
+    attach(box, 1)
+    box.send("echo $(hostname)-first\r")
+    box.expect(r"^(?!second).*-first$", 60)
+
+
+def all_cases():
+    """(name, function) in the order to run them: the longest first."""
+    yield "linux: bzImage, accelerated", linux(ACCELERATED)
+    yield "linux: bzImage, base", linux(BASE)
+    yield "linux: PVH, no APIC virtualisation", linux(ACCELERATED,
+                                                      vms="tests/system/linux-pvh.json",
+                                                      cmdline="apicv=off")
+    yield "linux: two in turn", two_guests
+    yield "linux: reboot", linux_reboot
+    for image in ("cpu", "interrupts", "memory", "io", "events"):
+        yield f"guest: {image}, accelerated", guest(image, ACCELERATED)
+        yield f"guest: {image}, base", guest(image, BASE)
+    yield "guest: interrupts, apicv=off", guest("interrupts", ACCELERATED, "apicv=off")
+    for kind in ("spin", "exit-flood", "exit-flood-cli"):
+        yield f"guest: greedy {kind}", greedy(kind, ACCELERATED)
+    yield "guest: greedy spin, base", greedy("spin", BASE)
+    yield "guest: endings", endings
+    yield "guest: resets", resets
+    yield "guest: broken state", broken_state
+    yield "boot: BIOS, Bochs", boot_bios_bochs
+    yield "boot: BIOS, QEMU", boot_bios_qemu
+    yield "boot: UEFI, QEMU", boot_uefi_qemu
+    yield "boot: AMD", boot_amd
+    yield "boot: no EPT", boot_no_ept
+    yield "boot: four CPUs", boot_many_cpus
+    yield "boot: bad descriptions", bad_descriptions
+    yield "boot: broken JSON", broken_json
+    yield "boot: too much memory", too_much_memory
+    yield "boot: power off", power_off
+    yield "boot: write to text", selftest("fault-write-text", r"page fault|#PF")
+    yield "boot: execute data", selftest("fault-exec-data", r"page fault|#PF")
+    yield "boot: stack overflow", selftest("fault-stack", r"double fault|#DF")
+    yield "boot: null pointer, UEFI", selftest("fault-null", r"page fault|#PF", uefi=True)

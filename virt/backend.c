@@ -1,0 +1,3 @@
+#include "virt/vcpu.h"
+
+const struct virt_ops *virt;
