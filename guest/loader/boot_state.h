@@ -33,9 +33,10 @@ struct boot_state {
     struct virt_table_state idtr;
 };
 
-#define BOOT_CS32 0x08u
-#define BOOT_CS64 0x10u
-#define BOOT_DS   0x18u
+/* Selectors that Linux's boot protocol demands (Documentation/x86/boot.rst); the others allow any.
+ */
+#define BOOT_CS 0x10u
+#define BOOT_DS 0x18u
 
 /** 32-bit protected mode, paging off, flat segments, interrupts off, entry at `rip`. Writes the GDT
  * that the segments come from to LAYOUT_GDT. 0 or -EFAULT (no RAM there). */
