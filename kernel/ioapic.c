@@ -55,7 +55,7 @@ static const struct ioapic *find(uint32_t gsi)
     return NULL;
 }
 
-void ioapic_init(void)
+void ioapics_init(void)
 {
     const struct acpi_info *info = acpi_info();
 

@@ -11,7 +11,7 @@
 #include "kernel/acpi/acpi.h"
 
 /** Maps all I/O APICs that ACPI lists and masks all their inputs. */
-void ioapic_init(void);
+void ioapics_init(void);
 
 /** Sends the input to the CPU with that APIC id (at most 254) as `vector`, and unmasks it. 0, or
  * -ENODEV when no I/O APIC has that input, or -EINVAL for an id that does not fit. */

@@ -51,7 +51,7 @@ static void start_devices(void)
     acpi_init();
     pic_disable();
     apic_init();
-    ioapic_init();
+    ioapics_init();
     time_init();
     apic_timer_init();
     serial_connect();

@@ -41,32 +41,48 @@ static bool in_text(uint64_t address)
     return address >= (uintptr_t)image_start && address < (uintptr_t)rodata_start;
 }
 
-static void log_place(unsigned depth, uint64_t address, uint64_t lookup)
+/* `back` is 1 for a return address: a call may be a function's last instruction, so it is the call
+ * that is looked up, not what follows. */
+static void log_place(unsigned depth, uint64_t address, unsigned back, const char *note)
 {
     const char *name;
     uint64_t offset;
 
-    if (symbol_find(lookup, &name, &offset)) {
-        log_error("  #%u 0x%016lx %s+0x%lx", depth, address, name, offset + (address - lookup));
+    if (symbol_find(address - back, &name, &offset)) {
+        log_error("  #%u 0x%016lx %s+0x%lx%s", depth, address, name, offset + back, note);
     } else {
-        log_error("  #%u 0x%016lx", depth, address);
+        log_error("  #%u 0x%016lx%s", depth, address, note);
     }
 }
 
-/* `address` is where the innermost function stands, `frame` its frame. Stops at the first thing
- * that does not look like a frame; a wild pointer that does ends in the fault of a second panic. */
-static void log_backtrace(uint64_t address, const struct stack_frame *frame)
+static bool looks_like_frame(const struct stack_frame *frame)
 {
-    log_place(0, address, address);
+    return (uintptr_t)frame % sizeof(uint64_t) == 0 && (uintptr_t)frame >= DIRECT_MAP_BASE;
+}
+
+/* A function that calls nothing may have no frame of its own: then the return address on top of the
+ * stack is all there is of its caller. */
+static void log_frameless_caller(const struct exception_frame *frame)
+{
+    const uint64_t *top = (const uint64_t *)frame->rsp;
+
+    if (looks_like_frame((const struct stack_frame *)frame->rsp) && frame->rbp >= frame->rsp &&
+        frame->rbp - frame->rsp <= FRAME_DISTANCE_MAX && in_text(*top)) {
+        log_place(0, *top, 1, " (perhaps)");
+    }
+}
+
+/* The callers, from the innermost function's frame up. Stops at the first thing that does not look
+ * like a frame; a wild pointer that does ends in the fault of a second panic. */
+static void log_callers(const struct stack_frame *frame)
+{
     for (unsigned depth = 1; depth < BACKTRACE_MAX; depth++) {
         const struct stack_frame *caller;
 
-        if ((uintptr_t)frame % sizeof(uint64_t) != 0 || (uintptr_t)frame < DIRECT_MAP_BASE ||
-            !in_text(frame->return_address)) {
+        if (!looks_like_frame(frame) || !in_text(frame->return_address)) {
             return;
         }
-        /* A call may be a function's last instruction: look the call up, not what follows. */
-        log_place(depth, frame->return_address, frame->return_address - 1);
+        log_place(depth, frame->return_address, 1, "");
         caller = frame->caller;
         if (caller <= frame || (uintptr_t)caller - (uintptr_t)frame > FRAME_DISTANCE_MAX) {
             return;
@@ -134,8 +150,8 @@ _Noreturn void panic(const char *format, ...)
     va_end(arguments);
     log_error("  rsp %016lx  rflags %lx", read_rsp(), read_rflags());
     log_control_registers();
-    log_backtrace((uintptr_t)__builtin_return_address(0),
-                  ((const struct stack_frame *)__builtin_frame_address(0))->caller);
+    log_place(0, (uintptr_t)__builtin_return_address(0), 1, "");
+    log_callers(((const struct stack_frame *)__builtin_frame_address(0))->caller);
     end();
 }
 
@@ -148,6 +164,8 @@ _Noreturn void panic_in_frame(const struct exception_frame *frame, const char *f
     va_end(arguments);
     log_frame(frame);
     log_control_registers();
-    log_backtrace(frame->rip, (const struct stack_frame *)frame->rbp);
+    log_place(0, frame->rip, 0, "");
+    log_frameless_caller(frame);
+    log_callers((const struct stack_frame *)frame->rbp);
     end();
 }

@@ -30,7 +30,7 @@ void pit_start(void)
     outb(CHANNEL_2, 0);
 }
 
-uint32_t pit_read(void)
+uint32_t pit_count(void)
 {
     uint32_t low;
     uint32_t high;

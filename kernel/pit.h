@@ -13,7 +13,7 @@
 void pit_start(void);
 
 /** Ticks counted, modulo 2^16 (upwards). */
-uint32_t pit_read(void);
+uint32_t pit_count(void);
 
 /** Stops it. */
 void pit_stop(void);

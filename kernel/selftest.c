@@ -78,7 +78,7 @@ static void divide_by_zero(void)
 {
     volatile unsigned zero = 0;
 
-    zero = 1u / zero;
+    zero = 10u / zero;
 }
 
 static void send_nmi(void)

@@ -128,7 +128,7 @@ static uint64_t measure_by_pm_timer(void)
 
 static uint64_t measure_by_pit(void)
 {
-    const struct reference reference = {.read = pit_read, .mask = PIT_MASK, .hz = PIT_HZ};
+    const struct reference reference = {.read = pit_count, .mask = PIT_MASK, .hz = PIT_HZ};
     uint64_t hz;
 
     pit_start();
