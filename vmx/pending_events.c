@@ -1,0 +1,198 @@
+/* Events on their way to the guest: from what waits, over the pure decision, into the VMCS. */
+#include "kernel/cpu/x86_defs.h"
+#include "vmx/decode.h"
+#include "vmx/definitions.h"
+#include "vmx/inject.h"
+#include "vmx/instructions.h"
+#include "vmx/vcpu.h"
+
+#define MAX_PENDING_NMIS 2
+
+/* Machine checks are the host's (SDM vol. 3, 34.9): they always exit. */
+#define ALWAYS_INTERCEPTED (1u << EXCEPTION_MC)
+
+static void read_injection_input(struct vmx_vcpu *vcpu, struct injection_input *input)
+{
+    const struct virt_interrupt_source *source = &vcpu->virt.interrupts;
+
+    input->queued = vcpu->queued;
+    input->nmi_pending = vcpu->nmi_pending;
+    source->poll(source->context, &input->pending);
+    input->activity = vmx_get_activity(&vcpu->virt);
+    input->interruptibility = vmcs_read32(VMCS_GUEST_INTERRUPTIBILITY);
+    input->instruction_completed = vcpu->instruction_completed;
+    input->interrupts_enabled = vmcs_read_natural(VMCS_GUEST_RFLAGS) & RFLAGS_IF;
+    input->protected_mode = vcpu->queued.type != VIRT_EVENT_HARDWARE_EXCEPTION ||
+                            (vmcs_read_natural(VMCS_GUEST_CR0) & CR0_PE);
+    input->virtual_nmis = vmx_controls.features.virtual_nmis;
+    input->tpr_shadow = vmx_controls.features.tpr_shadow;
+    input->virtual_interrupt_delivery = vcpu->proc2 & PROC2_VIRTUAL_INTERRUPT_DELIVERY;
+}
+
+/* Takes what the decision chose away from where it waited. */
+static void accept(struct vmx_vcpu *vcpu, struct injection *injection)
+{
+    const struct virt_interrupt_source *source = &vcpu->virt.interrupts;
+
+    switch (injection->source) {
+    case INJECT_NOTHING:
+        return;
+    case INJECT_QUEUED:
+        vcpu->queued.type = VIRT_EVENT_NONE;
+        return;
+    case INJECT_NMI:
+        vcpu->nmi_pending--;
+        return;
+    case INJECT_APIC:
+        source->accept_apic(source->context, injection->event.vector);
+        return;
+    case INJECT_PIC:
+        injection->event.vector = source->accept_pic(source->context);
+        return;
+    }
+}
+
+static void write_event(const struct virt_event *event)
+{
+    uint32_t info;
+    uint32_t error;
+    uint32_t length;
+
+    encode_event(event, &info, &error, &length);
+    vmcs_write32(VMCS_ENTRY_INTERRUPTION_INFO, info);
+    if (info & INTERRUPTION_ERROR_CODE) {
+        vmcs_write32(VMCS_ENTRY_ERROR_CODE, error);
+    }
+    if (length) {
+        vmcs_write32(VMCS_ENTRY_INSTRUCTION_LENGTH, length);
+    }
+}
+
+static void update_interruptibility(const struct injection_input *input,
+                                    const struct injection *injection)
+{
+    uint32_t value = input->interruptibility;
+
+    if (input->instruction_completed) {
+        value &= ~(INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS);
+    }
+    if (injection->clear_nmi_blocking) {
+        value &= ~INTERRUPTIBILITY_NMI;
+    }
+    if (value != input->interruptibility) {
+        vmcs_write32(VMCS_GUEST_INTERRUPTIBILITY, value);
+    }
+}
+
+/* RVI is what we found requested; SVI too must follow an ISR that emulation changed (SDM vol. 3,
+ * 25.4.2). */
+static void write_interrupt_status(const struct injection_input *input, uint8_t rvi)
+{
+    int isr = input->pending.apic_isr;
+
+    vmcs_write16(VMCS_GUEST_INTERRUPT_STATUS, (uint16_t)((isr < 0 ? 0 : isr) << 8 | rvi));
+}
+
+void vmx_prepare_events(struct vmx_vcpu *vcpu)
+{
+    struct injection_input input;
+    struct injection injection;
+
+    vcpu->virt.events_changed = false;
+    vcpu->entry_work &= (uint8_t)~ENTRY_DECIDE;
+    read_injection_input(vcpu, &input);
+    decide_injection(&input, &injection);
+    accept(vcpu, &injection);
+
+    update_interruptibility(&input, &injection);
+    if (injection.source != INJECT_NOTHING) {
+        write_event(&injection.event);
+    }
+    if (injection.wake) {
+        vmcs_write32(VMCS_GUEST_ACTIVITY, ACTIVITY_STATE_ACTIVE);
+        vcpu->inactive = false;
+    }
+    if (input.virtual_interrupt_delivery) {
+        write_interrupt_status(&input, injection.rvi);
+    } else if (injection.tpr_threshold != vcpu->tpr_threshold) {
+        vcpu->tpr_threshold = injection.tpr_threshold;
+        vmcs_write32(VMCS_TPR_THRESHOLD, injection.tpr_threshold);
+    }
+    vmcs_set_proc(vcpu, PROC_INTERRUPT_WINDOW_EXITING, injection.interrupt_window);
+    vmcs_set_proc(vcpu, PROC_NMI_WINDOW_EXITING, injection.nmi_window);
+    if (injection.decide_again) {
+        vcpu->entry_work |= ENTRY_DECIDE;
+    }
+}
+
+bool vmx_has_deliverable_event(struct virt_vcpu *virt_vcpu)
+{
+    struct vmx_vcpu *vcpu = vmx_vcpu(virt_vcpu);
+    struct injection_input input;
+
+    read_injection_input(vcpu, &input);
+    return (vcpu->entry_work & ENTRY_SHUTDOWN) || injection_has_deliverable(&input);
+}
+
+void vmx_inject_event(struct virt_vcpu *virt_vcpu, const struct virt_event *event)
+{
+    struct vmx_vcpu *vcpu = vmx_vcpu(virt_vcpu);
+
+    vcpu->queued = *event;
+    vcpu->entry_work |= ENTRY_DECIDE;
+}
+
+void vmx_inject_exception(struct virt_vcpu *virt_vcpu, uint8_t vector, bool has_error_code,
+                          uint32_t error_code)
+{
+    struct vmx_vcpu *vcpu = vmx_vcpu(virt_vcpu);
+    const struct virt_event first = vcpu->queued;
+    const struct virt_event second = {
+        .type = VIRT_EVENT_HARDWARE_EXCEPTION,
+        .vector = vector,
+        .has_error_code = has_error_code,
+        .error_code = error_code,
+    };
+
+    vcpu->entry_work |= ENTRY_DECIDE;
+    if (!merge_events(&first, &second, &vcpu->queued)) {
+        vcpu->queued.type = VIRT_EVENT_NONE;
+        vcpu->entry_work |= ENTRY_SHUTDOWN;
+    }
+}
+
+void vmx_inject_nmi(struct virt_vcpu *virt_vcpu)
+{
+    struct vmx_vcpu *vcpu = vmx_vcpu(virt_vcpu);
+    bool in_service = vcpu->queued.type == VIRT_EVENT_NMI ||
+                      (vmcs_read32(VMCS_GUEST_INTERRUPTIBILITY) & INTERRUPTIBILITY_NMI);
+
+    if (vcpu->nmi_pending < (in_service ? MAX_PENDING_NMIS - 1 : MAX_PENDING_NMIS)) {
+        vcpu->nmi_pending++;
+    }
+    vcpu->entry_work |= ENTRY_DECIDE;
+}
+
+void vmx_intercept_exceptions(struct virt_vcpu *virt_vcpu, uint32_t vectors, uint32_t pf_mask,
+                              uint32_t pf_match)
+{
+    struct vmx_vcpu *vcpu = vmx_vcpu(virt_vcpu);
+
+    vcpu->exceptions = vectors | ALWAYS_INTERCEPTED;
+    vmcs_write32(VMCS_EXCEPTION_BITMAP, vcpu->exceptions);
+    /* With bit 14 of the bitmap clear, the CPU turns mask and match round and would exit on page
+     * faults that do not match (SDM vol. 3, 26.2): all match then. */
+    vmcs_write32(VMCS_PAGE_FAULT_MASK, vectors & (1u << EXCEPTION_PF) ? pf_mask : 0);
+    vmcs_write32(VMCS_PAGE_FAULT_MATCH, vectors & (1u << EXCEPTION_PF) ? pf_match : 0);
+}
+
+void vmx_reset_events(struct vmx_vcpu *vcpu)
+{
+    vcpu->queued = (struct virt_event){.type = VIRT_EVENT_NONE};
+    vcpu->nmi_pending = 0;
+    vcpu->instruction_completed = false;
+    vcpu->inactive = false;
+    vcpu->entry_work = ENTRY_DECIDE;
+    vcpu->tpr_threshold = 0;
+    vcpu->virt.events_changed = true;
+}

@@ -1,0 +1,203 @@
+/* Into the guest and back: the path that every exit takes. */
+#include "kernel/cpu/interrupts.h"
+#include "kernel/cpu/x86.h"
+#include "vmx/decode.h"
+#include "vmx/definitions.h"
+#include "vmx/entry.h"
+#include "vmx/instructions.h"
+#include "vmx/vcpu.h"
+
+#define LIKELY(condition)   __builtin_expect((condition) != 0, 1)
+#define UNLIKELY(condition) __builtin_expect((condition) != 0, 0)
+
+#define TICKS_BUCKETS 24u
+
+/* Exits that are wholly or partly about the CPU itself: settle_exit. */
+#define REASON(name) (UINT64_C(1) << EXIT_REASON_##name)
+#define SETTLED_HERE                                                                               \
+    (REASON(EXCEPTION_OR_NMI) | REASON(EXTERNAL_INTERRUPT) | REASON(INTERRUPT_WINDOW) |            \
+     REASON(NMI_WINDOW) | REASON(MOV_DR) | REASON(ENTRY_GUEST_STATE) | REASON(ENTRY_MSR_LOADING) | \
+     REASON(ENTRY_MACHINE_CHECK) | REASON(TPR_BELOW_THRESHOLD))
+
+static void count_exit(struct vmx_vcpu *vcpu, enum vm_exit_kind kind)
+{
+    vcpu->virt.exit_count[kind]++;
+    vcpu->last_kind = kind;
+}
+
+/* The time since the last exit, into that exit's histogram. */
+static void count_ticks(struct vmx_vcpu *vcpu)
+{
+    unsigned log2 = 63 - (unsigned)__builtin_clzll((rdtsc() - vcpu->exit_tsc) | 1);
+
+    if (UNLIKELY(log2 >= TICKS_BUCKETS)) {
+        log2 = TICKS_BUCKETS - 1;
+    }
+    vcpu->virt.exit_ticks_log2[vcpu->last_kind][log2]++;
+}
+
+static void read_fields(struct vmx_raw_exit *raw, unsigned needs)
+{
+    if (needs & NEEDS_QUALIFICATION) {
+        raw->qualification = vmcs_read_natural(VMCS_EXIT_QUALIFICATION);
+    }
+    if (needs & NEEDS_LENGTH) {
+        raw->instruction_length = vmcs_read32(VMCS_EXIT_INSTRUCTION_LENGTH);
+    }
+    if (needs & NEEDS_INSTRUCTION_INFO) {
+        raw->instruction_info = vmcs_read32(VMCS_EXIT_INSTRUCTION_INFO);
+    }
+    if (needs & NEEDS_INTERRUPTION) {
+        raw->interruption_info = vmcs_read32(VMCS_EXIT_INTERRUPTION_INFO);
+    }
+    if (needs & NEEDS_INTERRUPTION_ERROR) {
+        raw->interruption_error = vmcs_read32(VMCS_EXIT_INTERRUPTION_ERROR);
+    }
+    if (needs & NEEDS_IDT_VECTORING) {
+        raw->idt_vectoring_info = vmcs_read32(VMCS_IDT_VECTORING_INFO);
+    }
+    if (needs & NEEDS_IDT_VECTORING_ERROR) {
+        raw->idt_vectoring_error = vmcs_read32(VMCS_IDT_VECTORING_ERROR);
+    }
+    if (needs & NEEDS_LINEAR) {
+        raw->guest_linear = vmcs_read_natural(VMCS_GUEST_LINEAR_ADDRESS);
+    }
+    if (needs & NEEDS_PHYSICAL) {
+        raw->guest_physical = vmcs_read64(VMCS_GUEST_PHYSICAL_ADDRESS);
+    }
+}
+
+/* The exits which read more than the instruction's length. */
+static void read_exit(struct vmx_raw_exit *raw, unsigned needs)
+{
+    read_fields(raw, needs);
+    if (needs & NEEDS_MORE) {
+        unsigned more = exit_needs_more(raw);
+
+        if (more) {
+            read_fields(raw, more);
+        }
+    }
+}
+
+/* An event was being delivered when the guest exited: it goes first at the next entry. Not so the
+ * event that met a task gate: the task switch is its delivery. */
+static void requeue_interrupted_event(struct vmx_vcpu *vcpu, const struct vmx_raw_exit *raw)
+{
+    if (exit_unblocked_nmi(raw)) {
+        /* The IRET that ended the blocking has faulted and will run again (28.2.3). */
+        vmcs_write32(VMCS_GUEST_INTERRUPTIBILITY,
+                     vmcs_read32(VMCS_GUEST_INTERRUPTIBILITY) | INTERRUPTIBILITY_NMI);
+    }
+    if ((raw->reason & EXIT_REASON_BASIC_MASK) != EXIT_REASON_TASK_SWITCH &&
+        decode_idt_vectoring(raw->idt_vectoring_info, raw->idt_vectoring_error,
+                             raw->instruction_length, &vcpu->queued)) {
+        vcpu->entry_work |= ENTRY_DECIDE;
+    }
+}
+
+static void settle_exception(struct vm_exit *exit)
+{
+    if (exit->kind == VM_EXIT_NMI) {
+        call_nmi_handler();
+    } else if (exit->kind == VM_EXIT_EXCEPTION && exit->exception.event.vector == EXCEPTION_MC) {
+        call_machine_check_handler();
+        exit->kind = VM_EXIT_INTERRUPTED;
+    }
+}
+
+/* What the exit asks of this back end. The kind becomes VM_EXIT_INTERRUPTED where that is all. */
+static void settle_exit(struct vmx_vcpu *vcpu, const struct vmx_raw_exit *raw, struct vm_exit *exit)
+{
+    if (raw->reason & EXIT_REASON_ENTRY_FAILURE) {
+        if ((raw->reason & EXIT_REASON_BASIC_MASK) == EXIT_REASON_ENTRY_MACHINE_CHECK) {
+            call_machine_check_handler();
+        } else {
+            vmx_explain_failure(vcpu, &exit->entry_failure.rule);
+        }
+        return;
+    }
+    switch (raw->reason & EXIT_REASON_BASIC_MASK) {
+    case EXIT_REASON_EXTERNAL_INTERRUPT:
+        interrupt_dispatch((uint8_t)(raw->interruption_info & INTERRUPTION_VECTOR_MASK));
+        break;
+    case EXIT_REASON_EXCEPTION_OR_NMI:
+        settle_exception(exit);
+        break;
+    case EXIT_REASON_INTERRUPT_WINDOW:
+    case EXIT_REASON_NMI_WINDOW:
+    case EXIT_REASON_TPR_BELOW_THRESHOLD:
+        vcpu->entry_work |= ENTRY_DECIDE;
+        break;
+    case EXIT_REASON_MOV_DR:
+        vmx_give_debug_registers(vcpu);
+        exit->kind = VM_EXIT_INTERRUPTED; /* and the instruction runs again */
+        break;
+    default:
+        break;
+    }
+}
+
+/* The instruction itself failed: bad controls or host state (SDM vol. 3, 27.2). */
+static void refused_entry(struct vmx_vcpu *vcpu, struct vm_exit *exit)
+{
+    uint32_t error = vmcs_read32(VMCS_INSTRUCTION_ERROR);
+
+    exit->kind = VM_EXIT_ENTRY_FAILURE;
+    exit->reason = error;
+    exit->instruction_length = 0;
+    exit->entry_failure.rule = vmx_instruction_error(error);
+    vmx_explain_failure(vcpu, &exit->entry_failure.rule);
+    count_exit(vcpu, exit->kind);
+}
+
+/* False: there is nothing to enter, `exit` says why. */
+static bool prepare_entry(struct vmx_vcpu *vcpu, struct vm_exit *exit)
+{
+    if (vcpu->entry_work & ENTRY_SHUTDOWN) {
+        vcpu->entry_work &= (uint8_t)~ENTRY_SHUTDOWN;
+        exit->kind = VM_EXIT_SHUTDOWN;
+        exit->reason = EXIT_REASON_TRIPLE_FAULT;
+        exit->instruction_length = 0;
+        count_exit(vcpu, exit->kind);
+        return false;
+    }
+    vmx_prepare_events(vcpu);
+    return true;
+}
+
+void vmx_enter(struct virt_vcpu *virt_vcpu, struct vm_exit *exit)
+{
+    struct vmx_vcpu *vcpu = vmx_vcpu(virt_vcpu);
+    struct vmx_raw_exit raw;
+    unsigned needs;
+
+    if (UNLIKELY(virt_vcpu->events_changed | vcpu->entry_work) && !prepare_entry(vcpu, exit)) {
+        return;
+    }
+    count_ticks(vcpu);
+    if (UNLIKELY(vmx_enter_guest(virt_vcpu->gpr, &vcpu->host_rsp, vcpu->launched))) {
+        refused_entry(vcpu, exit);
+        return;
+    }
+    vcpu->exit_tsc = rdtsc();
+    raw.reason = vmcs_read32(VMCS_EXIT_REASON);
+    vcpu->instruction_completed = false;
+    needs = exit_needs(raw.reason);
+    if (LIKELY(needs == NEEDS_LENGTH)) {
+        raw.instruction_length = vmcs_read32(VMCS_EXIT_INSTRUCTION_LENGTH);
+    } else if (needs) {
+        read_exit(&raw, needs);
+    }
+    decode_exit(&raw, exit);
+    if (UNLIKELY(needs & NEEDS_IDT_VECTORING)) {
+        requeue_interrupted_event(vcpu, &raw);
+    }
+    if ((raw.reason & EXIT_REASON_BASIC_MASK) < 64 &&
+        UNLIKELY(SETTLED_HERE >> (raw.reason & EXIT_REASON_BASIC_MASK) & 1)) {
+        settle_exit(vcpu, &raw, exit);
+    }
+    /* A VMCS is launched once it has been entered; an entry that failed does not count. */
+    vcpu->launched |= !(raw.reason & EXIT_REASON_ENTRY_FAILURE);
+    count_exit(vcpu, exit->kind);
+}

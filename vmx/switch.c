@@ -1,0 +1,170 @@
+/*
+ * Vcpus come to physical CPUs and leave them: the VMCS, and the registers which no VMCS field
+ * switches. The kernel uses no FPU or SSE, no SYSCALL, no debug registers and takes no page fault
+ * that it survives, so a guest's values stay in the CPU until another vCPU is loaded there.
+ */
+#include "kernel/cpu/x86.h"
+#include "vmx/definitions.h"
+#include "vmx/extended_state.h"
+#include "vmx/instructions.h"
+#include "vmx/vcpu.h"
+
+#define RESET_DR6 UINT64_C(0xffff0ff0)
+
+/* TSC_AUX is last: it is there only with RDTSCP. */
+static const uint32_t switched_msrs[SWITCHED_MSR_COUNT] = {
+    MSR_STAR, MSR_LSTAR, MSR_CSTAR, MSR_SFMASK, MSR_KERNEL_GS_BASE, MSR_TSC_AUX,
+};
+
+static unsigned switched_msr_count(void)
+{
+    return vmx_controls.features.rdtscp ? SWITCHED_MSR_COUNT : SWITCHED_MSR_COUNT - 1;
+}
+
+int vmx_switched_msr(uint32_t msr)
+{
+    for (unsigned i = 0; i < switched_msr_count(); i++) {
+        if (switched_msrs[i] == msr) {
+            return (int)i;
+        }
+    }
+    return -1;
+}
+
+/* DR6 is always the guest's: a single-step trap writes it even if the guest never reads it. */
+static void save_debug_registers(struct vmx_vcpu *vcpu)
+{
+    vcpu->dr6 = read_dr6();
+    if (vcpu->uses_dr) {
+        vcpu->dr[0] = read_dr0();
+        vcpu->dr[1] = read_dr1();
+        vcpu->dr[2] = read_dr2();
+        vcpu->dr[3] = read_dr3();
+    }
+}
+
+static void load_debug_registers(const struct vmx_vcpu *vcpu)
+{
+    write_dr6(vcpu->dr6);
+    if (vcpu->uses_dr) {
+        write_dr0(vcpu->dr[0]);
+        write_dr1(vcpu->dr[1]);
+        write_dr2(vcpu->dr[2]);
+        write_dr3(vcpu->dr[3]);
+    }
+}
+
+static void save_registers(struct vmx_vcpu *vcpu)
+{
+    vcpu->cr2 = read_cr2();
+    save_debug_registers(vcpu);
+    for (unsigned i = 0; i < switched_msr_count(); i++) {
+        vcpu->msrs[i] = rdmsr(switched_msrs[i]);
+    }
+    if (extended_state_has_xcr0()) {
+        vcpu->xcr0 = xgetbv(0);
+    }
+    extended_state_save(vcpu->extended_state);
+    /* Saving changed XCR0, and this vCPU may be the next here again. */
+    if (extended_state_has_xcr0()) {
+        xsetbv(0, vcpu->xcr0);
+    }
+}
+
+static void load_registers(const struct vmx_vcpu *vcpu)
+{
+    write_cr2(vcpu->cr2);
+    load_debug_registers(vcpu);
+    for (unsigned i = 0; i < switched_msr_count(); i++) {
+        wrmsr(switched_msrs[i], vcpu->msrs[i]);
+    }
+    extended_state_load(vcpu->extended_state, vcpu->xcr0);
+}
+
+void vmx_reset_registers(struct vmx_vcpu *vcpu)
+{
+    vcpu->cr2 = 0;
+    for (unsigned i = 0; i < 4; i++) {
+        vcpu->dr[i] = 0;
+    }
+    vcpu->dr6 = RESET_DR6;
+    vcpu->uses_dr = false;
+    for (unsigned i = 0; i < SWITCHED_MSR_COUNT; i++) {
+        vcpu->msrs[i] = 0;
+    }
+    vcpu->xcr0 = XCR0_X87;
+    extended_state_reset(vcpu->extended_state);
+    if (vcpu->cpu) {
+        load_registers(vcpu);
+    }
+}
+
+void vmx_give_debug_registers(struct vmx_vcpu *vcpu)
+{
+    vcpu->uses_dr = true;
+    write_dr0(vcpu->dr[0]);
+    write_dr1(vcpu->dr[1]);
+    write_dr2(vcpu->dr[2]);
+    write_dr3(vcpu->dr[3]);
+    vmcs_set_proc(vcpu, PROC_MOV_DR_EXITING, false);
+}
+
+/*
+ * A VM exit leaves the limits of GDTR and IDTR at 0xffff (SDM vol. 3, 28.5.2). While guests run
+ * that is harmless: vectors end at 255 anyway and the kernel loads no selectors then. So the true
+ * limits come back when the last vCPU leaves, not on every exit.
+ */
+static void restore_table_limits(void)
+{
+    const struct descriptor_table gdtr = {sizeof(this_cpu()->tables.gdt) - 1,
+                                          (uint64_t)this_cpu()->tables.gdt};
+
+    lgdt(&gdtr);
+}
+
+void vmx_vcpu_load(struct virt_vcpu *virt_vcpu)
+{
+    struct vmx_vcpu *vcpu = vmx_vcpu(virt_vcpu);
+    struct vmx_cpu *cpu = vmx_this_cpu();
+    bool moved = vcpu->last_cpu != cpu;
+    bool ok;
+
+    if (cpu->current == vcpu) {
+        return;
+    }
+    ASSERT(!vcpu->cpu, "a vCPU is loaded on one CPU at a time");
+    if (cpu->current) {
+        vmx_vcpu_put(&cpu->current->virt);
+    }
+    ok = vmptrld(vcpu->vmcs);
+    ASSERT(ok, "a vCPU's VMCS can be loaded");
+    cpu->current = vcpu;
+    vcpu->cpu = cpu;
+    if (moved) {
+        vmcs_write_host_state();
+        vcpu->last_cpu = cpu;
+    }
+    space_refresh(vcpu, moved);
+    if (cpu->registers_owner != vcpu) {
+        load_registers(vcpu);
+        cpu->registers_owner = vcpu;
+    }
+}
+
+void vmx_vcpu_put(struct virt_vcpu *virt_vcpu)
+{
+    struct vmx_vcpu *vcpu = vmx_vcpu(virt_vcpu);
+    struct vmx_cpu *cpu = vmx_this_cpu();
+    bool ok;
+
+    ASSERT(cpu->current == vcpu, "the vCPU that is put is this CPU's current one");
+    save_registers(vcpu);
+    /* Its data may be cached in this CPU: another may load the VMCS only after this (SDM vol. 3,
+     * 25.11.1). */
+    ok = vmclear(vcpu->vmcs);
+    ASSERT(ok, "a vCPU's VMCS can be cleared");
+    vcpu->launched = false;
+    vcpu->cpu = NULL;
+    cpu->current = NULL;
+    restore_table_limits();
+}

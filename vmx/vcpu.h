@@ -1,0 +1,197 @@
+/*
+ * One virtual CPU of the VT-x back end, and one physical CPU in VMX operation. For vmx/ only.
+ */
+#ifndef VMX_VCPU_H
+#define VMX_VCPU_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "kernel/cpu/percpu.h"
+#include "virt/vcpu.h"
+#include "vmx/controls.h"
+#include "vmx/ept.h"
+
+/* MSRs that no VMCS field switches and that the kernel does not use: a guest's values stay in the
+ * CPU until another vCPU's are needed there. */
+#define SWITCHED_MSR_COUNT 6
+
+struct vmx_vcpu;
+
+/* A guest-physical address space. */
+struct virt_space {
+    struct ept ept;
+    uint64_t apic_access_page; /* host-physical, 0 while no vCPU has one */
+    unsigned apic_access_users;
+    uint64_t generation; /* counts invalidations; see space_refresh */
+};
+
+/* A physical CPU in VMX operation: percpu.virt. */
+struct vmx_cpu {
+    uint64_t vmxon_region;
+    struct vmx_vcpu *current;         /* whose VMCS is current; NULL for none */
+    struct vmx_vcpu *registers_owner; /* whose lazily switched registers the CPU holds */
+};
+
+/* Reasons to do more before an entry than to enter. */
+#define ENTRY_DECIDE   (1u << 0) /* the injection decision, for a reason of our own */
+#define ENTRY_SHUTDOWN (1u << 1) /* a triple fault was raised by emulation */
+
+struct vmx_vcpu {
+    struct virt_vcpu virt; /* first: entry.S finds the GPRs at offset 0 */
+
+    uint64_t host_rsp; /* what the VMCS's HOST_RSP holds, so as to write it only when it changes */
+    bool launched;     /* VMRESUME, not VMLAUNCH */
+    bool instruction_completed; /* since the last exit: blocking by STI and MOV-SS is over */
+    uint8_t nmi_pending;
+    uint8_t entry_work; /* ENTRY_*; 0: nothing to do */
+    enum vm_exit_kind last_kind;
+    uint64_t exit_tsc; /* host TSC at the last exit; 0: none yet */
+    struct virt_event queued;
+    bool inactive; /* the activity state may be other than active */
+
+    struct vmx_cpu *cpu;      /* on which it is loaded; NULL: on none */
+    struct vmx_cpu *last_cpu; /* whose host state its VMCS holds */
+    struct virt_space *space;
+    uint64_t space_generation;
+    uint64_t vmcs;
+    uint64_t io_bitmaps;
+    uint64_t msr_bitmap;
+    uint16_t vpid;
+
+    /* Copies of VMCS fields that we alone write. */
+    uint32_t proc;
+    uint32_t proc2;
+    uint32_t exceptions;
+    uint8_t tpr_threshold;
+    uint64_t cr0_owned; /* guest/host masks: what we must own and what guest/ wants to see */
+    uint64_t cr4_owned;
+    uint64_t cr0_intercepted; /* what guest/ wants to see */
+    uint64_t cr4_intercepted;
+    uint64_t cr0_shadow;
+    uint64_t cr4_shadow;
+
+    /* Guest registers while they are not in the CPU. */
+    uint64_t cr2;
+    uint64_t dr[4];
+    uint64_t dr6;
+    bool uses_dr; /* the guest has touched DR0-DR3: they are switched, and MOV DR does not exit */
+    uint64_t msrs[SWITCHED_MSR_COUNT];
+    uint64_t xcr0;
+    void *extended_state;
+
+    void *apic_page;
+    uint64_t apic_page_phys;
+    bool has_apic_access_page;
+    bool maps_apic_access_page; /* is one of the space's apic_access_users */
+    enum virt_apic_mode apic_mode;
+};
+
+/* What this machine's CPUs can do and the controls we chose; set by vmx_probe. */
+extern struct vmx_capabilities vmx_capabilities;
+extern struct vmx_controls vmx_controls;
+
+static inline struct vmx_vcpu *vmx_vcpu(struct virt_vcpu *vcpu)
+{
+    return (struct vmx_vcpu *)vcpu;
+}
+
+/* This CPU's state; only once it is in VMX operation. */
+static inline struct vmx_cpu *vmx_this_cpu(void)
+{
+    return this_cpu()->virt;
+}
+
+/* vcpu.c */
+void vmx_vcpu_reset(struct virt_vcpu *vcpu);
+
+/* vmcs_setup.c: all of these on the loaded vCPU */
+/** Controls and what else never changes with a reset. */
+void vmcs_write_controls(struct vmx_vcpu *vcpu);
+/** Host state that belongs to this physical CPU. */
+void vmcs_write_host_state(void);
+/** Guest state after RESET. */
+void vmcs_write_reset_state(void);
+/** Switches primary controls on or off, if they are not so already. */
+void vmcs_set_proc(struct vmx_vcpu *vcpu, uint32_t mask, bool on);
+
+/* switch.c */
+void vmx_vcpu_load(struct virt_vcpu *vcpu);
+void vmx_vcpu_put(struct virt_vcpu *vcpu);
+/** Puts lazily switched registers to their RESET values. Loaded or not. */
+void vmx_reset_registers(struct vmx_vcpu *vcpu);
+/** The guest touched DR0-DR3: gives it the real ones. */
+void vmx_give_debug_registers(struct vmx_vcpu *vcpu);
+/** Index of an MSR among the switched ones; -1 if it is none. */
+int vmx_switched_msr(uint32_t msr);
+
+/* state.c: see virt/vcpu.h */
+uint64_t vmx_get_register(struct virt_vcpu *vcpu, enum virt_register which);
+void vmx_set_register(struct virt_vcpu *vcpu, enum virt_register which, uint64_t value);
+void vmx_get_segment(struct virt_vcpu *vcpu, enum virt_segment which,
+                     struct virt_segment_state *state);
+void vmx_set_segment(struct virt_vcpu *vcpu, enum virt_segment which,
+                     const struct virt_segment_state *state);
+void vmx_get_tables(struct virt_vcpu *vcpu, struct virt_table_state *gdtr,
+                    struct virt_table_state *idtr);
+void vmx_set_tables(struct virt_vcpu *vcpu, const struct virt_table_state *gdtr,
+                    const struct virt_table_state *idtr);
+void vmx_get_mode(struct virt_vcpu *vcpu, struct virt_mode *mode);
+void vmx_set_activity(struct virt_vcpu *vcpu, enum virt_activity activity);
+enum virt_activity vmx_get_activity(struct virt_vcpu *vcpu);
+void vmx_complete_instruction(struct virt_vcpu *vcpu, uint8_t length);
+
+/* control_registers.c */
+uint64_t vmx_get_cr0(const struct vmx_vcpu *vcpu);
+uint64_t vmx_get_cr4(const struct vmx_vcpu *vcpu);
+void vmx_set_cr0(struct vmx_vcpu *vcpu, uint64_t value);
+void vmx_set_cr4(struct vmx_vcpu *vcpu, uint64_t value);
+void vmx_set_cr3(struct vmx_vcpu *vcpu, uint64_t value);
+void vmx_set_efer(uint64_t value);
+void vmx_intercept_cr_bits(struct virt_vcpu *vcpu, uint64_t cr0_bits, uint64_t cr4_bits);
+void vmx_write_cr(struct virt_vcpu *vcpu, unsigned number, uint64_t value);
+
+/* pending_events.c */
+void vmx_inject_exception(struct virt_vcpu *vcpu, uint8_t vector, bool has_error_code,
+                          uint32_t error_code);
+void vmx_inject_event(struct virt_vcpu *vcpu, const struct virt_event *event);
+void vmx_inject_nmi(struct virt_vcpu *vcpu);
+bool vmx_has_deliverable_event(struct virt_vcpu *vcpu);
+void vmx_intercept_exceptions(struct virt_vcpu *vcpu, uint32_t vectors, uint32_t pf_mask,
+                              uint32_t pf_match);
+/** Decides on injection and writes what it decided to the VMCS. */
+void vmx_prepare_events(struct vmx_vcpu *vcpu);
+void vmx_reset_events(struct vmx_vcpu *vcpu);
+
+/* run.c */
+void vmx_enter(struct virt_vcpu *vcpu, struct vm_exit *exit);
+
+/* apic.c */
+void vmx_set_apic_mode(struct virt_vcpu *vcpu, enum virt_apic_mode mode);
+void vmx_set_eoi_exits(struct virt_vcpu *vcpu, const uint64_t bitmap[4]);
+/** No vCPU-specific MSR access or page mapping remains. */
+void vmx_release_apic(struct vmx_vcpu *vcpu);
+
+/* space.c; the first four: see virt_space_ops */
+struct virt_space *space_create(void);
+void space_destroy(struct virt_space *space);
+int space_map(struct virt_space *space, uint64_t guest_phys, uint64_t host_phys, uint64_t size,
+              unsigned prot, enum virt_memory_type type);
+int space_unmap(struct virt_space *space, uint64_t guest_phys, uint64_t size);
+/** On load: forgets translations that became wrong while the vCPU was not on this CPU. */
+void space_refresh(struct vmx_vcpu *vcpu, bool moved);
+/** Forgets all linear translations of the vCPU on this CPU. */
+void vmx_flush_linear(const struct vmx_vcpu *vcpu);
+/** The APIC-access page at its default address, for as long as a vCPU wants it. 0 or -ENOMEM. */
+int space_map_apic_access(struct virt_space *space);
+void space_unmap_apic_access(struct virt_space *space);
+
+/* failure.c */
+/** What a VM-instruction error means. */
+const char *vmx_instruction_error(uint32_t error);
+/** Puts the rule that the current VMCS breaks to `*rule`, if one can be found. */
+void vmx_explain_failure(const struct vmx_vcpu *vcpu, const char **rule);
+int vmx_break_state(struct virt_vcpu *vcpu, unsigned which);
+void vmx_dump(struct virt_vcpu *vcpu);
+
+#endif

@@ -1,0 +1,26 @@
+/*
+ * The Intel VT-x back end, as the kernel's main sees it.
+ */
+#ifndef VMX_VMX_H
+#define VMX_VMX_H
+
+#include <stdbool.h>
+
+#include "virt/vcpu.h"
+
+/** Use the CPU's virtual local APIC beyond the TPR shadow, where there is one. True unless changed
+ *  before vmx_probe. */
+extern bool vmx_use_apic_virtualization;
+
+/** Finds out whether this machine can run guests. 0, or -ENODEV and in `*refusal` one sentence that
+ *  says what is missing and what to do about it. Once, on the boot CPU, before all else here. */
+int vmx_probe(const char **refusal);
+
+/** Puts this CPU into VMX operation. Once per CPU, with its per-CPU data set. 0, -ENOMEM, or
+ *  -ENODEV if the CPU refuses (logged). */
+int vmx_enable_cpu(void);
+
+/** The back end; valid once a CPU is enabled. */
+extern const struct virt_ops vmx_ops;
+
+#endif
