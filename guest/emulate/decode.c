@@ -193,9 +193,14 @@ static inline void set_operand_size(const struct prefixes *prefixes, enum cpu_bi
     } else {
         instruction->operand_size = (opcode.encoding & F_STACK) != 0 && bits == CPU_64_BIT ? 8 : 4;
     }
-    unsigned narrow = opcode.encoding / F_BYTE_SOURCE;
-    instruction->memory_size =
-        narrow != 0 ? (uint8_t)(1u << (narrow - 1)) : instruction->operand_size;
+    instruction->memory_size = instruction->operand_size;
+    if ((opcode.encoding & F_DWORD_SOURCE) != 0) {
+        uint8_t size = (uint8_t)(1u << (opcode.encoding / F_BYTE_SOURCE - 1));
+
+        if (size < instruction->operand_size) {
+            instruction->memory_size = size;
+        }
+    }
 }
 
 static inline uint8_t address_size(const struct prefixes *prefixes, enum cpu_bits bits)

@@ -11,7 +11,7 @@
 /* Most iterations of a repeated string instruction in one call: a guest must stay interruptible. */
 #define EMULATE_REPEAT_MAX 256
 /* Most bytes of one string I/O transfer in one call. */
-#define EMULATE_STRING_IO_MAX 4096
+#define EMULATE_STRING_IO_MAX 4096u
 
 enum emulate_result {
     /* Done, the instruction is completed (RIP moved), or a repeated one has made progress and

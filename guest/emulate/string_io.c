@@ -108,7 +108,7 @@ enum emulate_result emulate_string_io(struct emulate_context *context, const str
 {
     unsigned pointer = exit->io.in ? GPR_RDI : GPR_RSI;
     uint8_t length = exit->instruction_length;
-    uint64_t budget = exit->io.rep ? EMULATE_STRING_IO_MAX / exit->io.size : 1;
+    uint64_t budget = exit->io.rep ? EMULATE_STRING_IO_MAX / (unsigned)exit->io.size : 1;
     uint64_t count = 1;
     uint64_t moved = 0;
     bool faulted = false;
