@@ -44,9 +44,9 @@ static void make_nibbles(void)
 
     for (unsigned nibble = 0; nibble < 16; nibble++) {
         for (unsigned i = 0; i < 4 * bytes_per_pixel; i++) {
-            bool lit = (nibble & 8u >> i / bytes_per_pixel) != 0;
+            uint32_t pixel = nibble & 8u >> i / bytes_per_pixel ? colour : 0;
 
-            nibble_pixels[nibble][i] = lit ? (uint8_t)(colour >> i % bytes_per_pixel * 8) : 0;
+            nibble_pixels[nibble][i] = (uint8_t)(pixel >> i % bytes_per_pixel * 8);
         }
     }
 }
@@ -159,6 +159,7 @@ int framebuffer_init(void)
         return -ENOMEM;
     }
     make_nibbles();
+    cleared_lines = 0;
     text_screen_init(&screen, display->width / FONT_WIDTH, display->height / FONT_HEIGHT);
     log_replay(sink_write);
     console_add(&sink);

@@ -17,18 +17,26 @@ static const char *word_end(const char *at)
     for (; *at && (quoted || !is_blank(*at)); at++) {
         if (*at == '"') {
             quoted = !quoted;
+        } else if (*at == '\\' && at[1]) {
+            at++;
         }
     }
     return at;
 }
 
-/* Copies [from, end) without the double quotes. */
+/* Copies [from, end) without the double quotes and the backslashes that quote. */
 static void copy_value(const char *from, const char *end, char *value, size_t size)
 {
     size_t length = 0;
 
     for (; from < end; from++) {
-        if (*from != '"' && length + 1 < size) {
+        if (*from == '"') {
+            continue;
+        }
+        if (*from == '\\' && from + 1 < end) {
+            from++;
+        }
+        if (length + 1 < size) {
             value[length++] = *from;
         }
     }
@@ -43,8 +51,12 @@ bool cmdline_option(const char *cmdline, const char *key, char *value, size_t si
 
     while (*at) {
         const char *end = word_end(at);
-        size_t length = (size_t)(end - at);
+        size_t length;
 
+        if (*at == '"') {
+            at++; /* the boot loader quotes whole words */
+        }
+        length = (size_t)(end - at);
         if (length >= key_length && memcmp(at, key, key_length) == 0) {
             if (length == key_length) {
                 copy_value(end, end, value, size);
