@@ -20,6 +20,7 @@ struct acpi_tables_config {
     uint64_t base;  /* guest-physical address of the buffer's first byte; 64-byte aligned, below
                        4 GiB - ACPI_TABLES_SIZE */
     unsigned vcpus; /* 1..ACPI_MAX_VCPUS; APIC ids are 0..vcpus-1 */
+    uint8_t ioapic_id;
     const uint8_t *dsdt;
     size_t dsdt_size;
 };

@@ -114,6 +114,7 @@ static int write_acpi_tables(struct vm *vm)
 {
     const struct acpi_tables_config config = {.base = LAYOUT_ACPI,
                                               .vcpus = vm->description.vcpus,
+                                              .ioapic_id = vm->pc.ioapic.initial_id,
                                               .dsdt = acpi_dsdt,
                                               .dsdt_size = acpi_dsdt_size};
     void *buffer = kmalloc(ACPI_TABLES_SIZE);
