@@ -202,6 +202,9 @@ void lapic_after_hardware_write(struct lapic *lapic, uint16_t offset)
     if (aligned == LAPIC_ID) {
         /* The CPU lets it be written; here the ID is fixed, as on current parts. */
         lapic_set(lapic, LAPIC_ID, lapic->id << 24);
+    } else if (aligned == LAPIC_EOI) {
+        lapic_set(lapic, LAPIC_EOI, 0); /* write-only */
+        lapic_eoi(lapic);
     } else if (lapic_mode(lapic) == APIC_MODE_X2APIC && aligned == LAPIC_SELF_IPI) {
         lapic_send_ipi(lapic, (uint32_t)SHORTHAND_SELF << 18 | (value & 0xff), 0);
     } else {
