@@ -95,7 +95,7 @@ static void draw_and_check(struct boot_framebuffer format, uint32_t colour)
     assert_false(sink->work());
     assert_glyph(0, 'x', colour);
     assert_glyph(1, 'y', colour);
-    assert_int_equal(pixel(WIDTH - 1, HEIGHT - 1), 0);
+    assert_int_equal(pixel(format.width - 1, HEIGHT - 1), 0);
     /* What lies between the lines is nobody's. */
     for (unsigned y = 0; y < HEIGHT; y++) {
         for (unsigned i = line; i < format.pitch; i++) {
@@ -115,7 +115,9 @@ static void test_formats(void **state)
     format.green_position = 16;
     format.blue_position = 8;
     draw_and_check(format, 0xc0c0c000);
-    draw_and_check(rgb(24, WIDTH * 3 + 5), 0xc0c0c0);
+    format = rgb(24, WIDTH * 3);
+    format.width = 2 * FONT_WIDTH; /* no margin: the last pixel is the line's last */
+    draw_and_check(format, 0xc0c0c0);
     format = rgb(16, WIDTH * 2);
     format.red_position = 11;
     format.red_size = 5;

@@ -94,6 +94,8 @@ static void test_chooses(void **state)
     /* 24 MHz * 216 / 2 = 2592 MHz */
     assert_int_equal(choose_tsc_hz(2592100000, 2, 216, 24000000), 2592000000);
     assert_int_equal(choose_tsc_hz(2590000000, 2, 216, 24000000), 2592000000);
+    assert_int_equal(choose_tsc_hz(2560000000, 2, 216, 24000000), 2560000000);
+    assert_int_equal(choose_tsc_hz(2620000000, 2, 216, 24000000), 2620000000);
     /* Bochs: says 3.5 GHz, runs at what `ips` is. */
     assert_int_equal(choose_tsc_hz(50000000, 2, 280, 25000000), 50000000);
     assert_int_equal(choose_tsc_hz(2592100000, 0, 216, 24000000), 2592100000);
