@@ -279,6 +279,15 @@ static inline void decode_form(struct cursor *cursor, unsigned kind,
     }
 }
 
+static bool is_simple_move(const struct instruction *instruction)
+{
+    return instruction->operation == OP_MOV && instruction->form != FORM_MEMORY_IMMEDIATE &&
+           instruction->operand_size >= 4 && instruction->address_size == 8 &&
+           instruction->segment < SEGMENT_FS && instruction->reg != GPR_RSP &&
+           instruction->base != NO_REGISTER && instruction->base != GPR_RSP &&
+           instruction->index == NO_REGISTER;
+}
+
 enum decode_result decode_instruction(const uint8_t *bytes, unsigned count, enum cpu_bits bits,
                                       struct instruction *instruction)
 {
@@ -309,5 +318,6 @@ enum decode_result decode_instruction(const uint8_t *bytes, unsigned count, enum
         return limit < INSTRUCTION_MAX ? DECODE_TRUNCATED : DECODE_UNKNOWN;
     }
     instruction->length = (uint8_t)(cursor.next - bytes);
+    instruction->simple_move = is_simple_move(instruction);
     return known ? DECODE_OK : DECODE_UNKNOWN;
 }

@@ -27,10 +27,22 @@ static inline bool resolve_at(struct emulate_context *context,
                               const struct instruction *instruction, uint64_t offset, bool write,
                               struct linear_operand *operand)
 {
+    unsigned size = instruction->memory_size;
     uint64_t linear;
 
-    if (!linear_address(context, instruction->segment, offset, instruction->memory_size, write,
-                        &linear)) {
+    /* The usual case: 64-bit mode, a flat segment, and the operand whose access made the CPU stop;
+     * so it has been checked and translated just now. */
+    if (__builtin_expect(context->guest_linear_valid && offset == context->guest_linear &&
+                             instruction->segment < SEGMENT_FS &&
+                             linear_cpu_bits(&context->mode) == CPU_64_BIT &&
+                             (offset & PAGE_OFFSET) + size <= PAGE_OFFSET + 1,
+                         1)) {
+        operand->guest_phys = context->guest_phys;
+        operand->size = (uint8_t)size;
+        operand->first_size = (uint8_t)size;
+        return true;
+    }
+    if (!linear_address(context, instruction->segment, offset, size, write, &linear)) {
         return false;
     }
     /* An exit may tell the physical address alone; with one operand in memory it is this one's. */
@@ -39,8 +51,7 @@ static inline bool resolve_at(struct emulate_context *context,
         context->guest_linear_valid = true;
         context->guest_linear = linear;
     }
-    return linear_resolve(context, linear, instruction->memory_size, write ? PAGE_ACCESS_WRITE : 0,
-                          operand);
+    return linear_resolve(context, linear, size, write ? PAGE_ACCESS_WRITE : 0, operand);
 }
 
 static inline bool resolve(struct emulate_context *context, const struct instruction *instruction,

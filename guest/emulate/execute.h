@@ -7,8 +7,9 @@
 #include "guest/emulate/emulate.h"
 
 /** Fetches and decodes the instruction at RIP; context->mode must be valid. EMULATE_DONE: decoded,
- * nothing executed yet. */
-enum emulate_result emulate_fetch(struct emulate_context *context, struct instruction *instruction);
+ * nothing executed yet; *instruction is good until the next call. */
+enum emulate_result emulate_fetch(struct emulate_context *context,
+                                  const struct instruction **instruction);
 
 /** Executes MOVS, CMPS, STOS, LODS or SCAS with its repetitions, and completes it. */
 enum emulate_result execute_string(struct emulate_context *context,

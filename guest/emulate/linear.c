@@ -1,7 +1,5 @@
 #include "guest/emulate/linear.h"
 
-#include <string.h>
-
 #include "guest/emulate/alu.h"
 #include "kernel/cpu/x86_defs.h"
 
@@ -11,14 +9,6 @@
 #define TYPE_CODE        8u
 #define TYPE_EXPAND_DOWN 4u /* data segments */
 #define TYPE_WRITABLE    2u /* data segments; readable for code */
-
-enum cpu_bits linear_cpu_bits(const struct virt_mode *mode)
-{
-    if ((mode->efer & EFER_LMA) != 0 && (mode->cs_attributes & SEGMENT_L) != 0) {
-        return CPU_64_BIT;
-    }
-    return (mode->cs_attributes & SEGMENT_DB) != 0 ? CPU_32_BIT : CPU_16_BIT;
-}
 
 /* #SS for the stack segment, #GP for the others; an error code of zero except in real mode. */
 static bool segment_fault(struct emulate_context *context, enum virt_segment segment)
@@ -138,6 +128,52 @@ bool linear_resolve(struct emulate_context *context, uint64_t linear, unsigned s
            translate(context, next_page(context, linear), access, &operand->second_phys);
 }
 
+/* Operands in RAM are accessed whole, as other CPUs and devices expect. */
+static inline uint64_t load(const void *ram, unsigned size)
+{
+    uint8_t byte;
+    uint16_t word;
+    uint32_t dword;
+    uint64_t qword;
+
+    switch (size) {
+    case 1:
+        __builtin_memcpy(&byte, ram, sizeof(byte));
+        return byte;
+    case 2:
+        __builtin_memcpy(&word, ram, sizeof(word));
+        return word;
+    case 4:
+        __builtin_memcpy(&dword, ram, sizeof(dword));
+        return dword;
+    default:
+        __builtin_memcpy(&qword, ram, sizeof(qword));
+        return qword;
+    }
+}
+
+static inline void store(void *ram, unsigned size, uint64_t value)
+{
+    uint8_t byte = (uint8_t)value;
+    uint16_t word = (uint16_t)value;
+    uint32_t dword = (uint32_t)value;
+
+    switch (size) {
+    case 1:
+        __builtin_memcpy(ram, &byte, sizeof(byte));
+        break;
+    case 2:
+        __builtin_memcpy(ram, &word, sizeof(word));
+        break;
+    case 4:
+        __builtin_memcpy(ram, &dword, sizeof(dword));
+        break;
+    default:
+        __builtin_memcpy(ram, &value, sizeof(value));
+        break;
+    }
+}
+
 /* A device that claims an address comes before RAM: VGA memory and ROMs lie in its middle. */
 static inline uint64_t physical_read(struct emulate_context *context, uint64_t guest_phys,
                                      unsigned size)
@@ -149,11 +185,9 @@ static inline uint64_t physical_read(struct emulate_context *context, uint64_t g
     }
     if (range == NULL) {
         const void *ram = guest_memory_pointer(context->memory, guest_phys, size);
-        uint64_t value = 0;
 
         if (ram != NULL) {
-            memcpy(&value, ram, size);
-            return value;
+            return load(ram, size);
         }
     }
     return low_bytes(mmio_bus_read(context->mmio, guest_phys, size), size);
@@ -172,7 +206,7 @@ static inline void physical_write(struct emulate_context *context, uint64_t gues
         void *ram = guest_memory_pointer(context->memory, guest_phys, size);
 
         if (ram != NULL) {
-            memcpy(ram, &value, size);
+            store(ram, size, value);
             return;
         }
     }

@@ -14,6 +14,7 @@
 #include "guest/emulate/decode.h"
 #include "guest/emulate/page_walk.h"
 #include "guest/memory.h"
+#include "kernel/cpu/x86_defs.h"
 #include "virt/vcpu.h"
 
 /* An exception that the guest has to get instead of the instruction's effect. */
@@ -24,12 +25,38 @@ struct emulate_fault {
     uint64_t address; /* #PF: goes to CR2 */
 };
 
+/*
+ * Drivers access their device with the same few instructions again and again. Each entry keeps one,
+ * decoded, with all that its translation and its decoding depended on; that is compared in full at
+ * each use, so that an entry is never stale and nobody has to invalidate it.
+ */
+struct code_cache_entry {
+    uint64_t linear;
+    uint64_t cr0;
+    uint64_t cr3;
+    uint64_t cr4;
+    uint64_t efer;
+    uint32_t cs_attributes;
+    uint8_t cpl;
+    uint64_t bytes[2]; /* the code */
+    const void *code;  /* where it lies; NULL: entry is empty */
+    struct page_walk_trace trace;
+    struct instruction instruction;
+};
+
+#define CODE_CACHE_SIZE 16
+
 struct emulate_context {
     /* Set once per vCPU. */
     struct virt_vcpu *vcpu;
     struct guest_memory *memory;
     const struct mmio_bus *mmio;
     uint8_t physical_bits; /* the guest's MAXPHYADDR */
+    /* What devices asked the VM for, or NULL. Any bit ends a string transfer early; with the bits
+     * of `retry_request` the device did not take the last element, which is transferred again when
+     * the guest is entered next. */
+    const unsigned *requests;
+    unsigned retry_request;
 
     /* Set before each call of emulate_instruction: what the exit told about the access, so that
      * it need not be translated again. All false when nothing is known. */
@@ -39,12 +66,14 @@ struct emulate_context {
     uint64_t guest_linear;
 
     /* Given back. */
-    struct emulate_fault fault; /* after EMULATE_FAULT */
-    uint8_t bytes[INSTRUCTION_MAX + 1];
-    uint8_t byte_count; /* of the instruction's bytes, as far as they could be fetched */
+    struct emulate_fault fault;         /* after EMULATE_FAULT */
+    uint8_t bytes[INSTRUCTION_MAX + 1]; /* after EMULATE_UNDECODABLE */
+    uint8_t byte_count;                 /* of bytes, as far as they could be fetched */
 
-    /* The emulator's own, read from the vCPU at the start of each call. */
-    struct virt_mode mode;
+    /* The emulator's own. */
+    struct virt_mode mode; /* read from the vCPU at the start of each call */
+    struct instruction decoded;
+    struct code_cache_entry code_cache[CODE_CACHE_SIZE];
 };
 
 /* A memory operand of up to 8 bytes after translation: it may lie on two pages. */
@@ -56,7 +85,13 @@ struct linear_operand {
 };
 
 /** 16, 32 or 64, from the code segment and EFER.LMA. */
-enum cpu_bits linear_cpu_bits(const struct virt_mode *mode);
+static inline enum cpu_bits linear_cpu_bits(const struct virt_mode *mode)
+{
+    if ((mode->efer & EFER_LMA) != 0 && (mode->cs_attributes & SEGMENT_L) != 0) {
+        return CPU_64_BIT;
+    }
+    return (mode->cs_attributes & SEGMENT_DB) != 0 ? CPU_32_BIT : CPU_16_BIT;
+}
 
 /**
  * Linear address of `offset` in a segment, checked as the CPU does (SDM vol. 3, 5.3, and vol. 1,

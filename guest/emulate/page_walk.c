@@ -22,8 +22,6 @@
 /* Bits that must be clear in a PDPTE of PAE paging, beside those above MAXPHYADDR. */
 #define PAE_PDPTE_RESERVED UINT64_C(0x1e6)
 
-#define LEVELS_MAX 4
-
 struct walk {
     struct guest_memory *memory;
     /* The block of RAM that held the last entry: tables tend to lie close together. */
@@ -31,11 +29,12 @@ struct walk {
     uint8_t *block;
     /* The entries used that have accessed flags, the last one the leaf: A and D are in the low
      * halves of both entry sizes. */
-    uint32_t *entries[LEVELS_MAX];
-    uint32_t values[LEVELS_MAX];
+    uint32_t *entries[PAGE_WALK_LEVELS_MAX];
+    uint32_t values[PAGE_WALK_LEVELS_MAX];
     unsigned count;
-    uint64_t granted; /* AND of the entries: what all of them allow */
-    uint64_t denied;  /* OR of the entries: NX */
+    const uint64_t *pdpte; /* the one of PAE paging, which has no such flags */
+    uint64_t granted;      /* AND of the entries: what all of them allow */
+    uint64_t denied;       /* OR of the entries: NX */
     uint64_t guest_phys;
 };
 
@@ -88,6 +87,7 @@ static inline enum walk_end walk_wide(struct walk *walk, const struct virt_mode 
         if ((entry & (reserved | ENTRY_NX | PAE_PDPTE_RESERVED)) != 0) {
             return WALK_RESERVED;
         }
+        walk->pdpte = pointer;
         table = entry & ENTRY_ADDRESS;
         shift = LARGE_SHIFT;
     }
@@ -205,43 +205,91 @@ static __attribute__((noinline)) bool set_flags(struct walk *walk, bool dirty)
     return true;
 }
 
-struct page_walk_result page_walk(struct guest_memory *memory, const struct virt_mode *mode,
-                                  unsigned physical_bits, uint64_t linear, uint32_t access)
+/* An entry is an aligned part of an aligned word, so that two words never tell of one entry. */
+static void add_to_trace(struct page_walk_trace *trace, const void *entry)
+{
+    const uint64_t *word = (const uint64_t *)((uintptr_t)entry & ~(uintptr_t)7);
+
+    if (entry == NULL) {
+        trace->complete = false;
+        return;
+    }
+    trace->words[trace->count] = word;
+    trace->values[trace->count] = __atomic_load_n(word, __ATOMIC_RELAXED);
+    trace->count++;
+}
+
+static void make_trace(const struct walk *walk, bool pae, struct page_walk_trace *trace)
+{
+    trace->complete = true;
+    trace->count = 0;
+    if (pae) {
+        add_to_trace(trace, walk->pdpte);
+    }
+    for (unsigned i = 0; i < walk->count; i++) {
+        add_to_trace(trace, walk->entries[i]);
+        if (trace->complete && *walk->entries[i] != walk->values[i]) {
+            trace->complete = false;
+        }
+    }
+}
+
+static struct page_walk_result page_fault(const struct virt_mode *mode, uint32_t access,
+                                          enum walk_end end)
+{
+    uint32_t error = access & (PF_WRITE | PF_USER);
+    bool has_nx = (mode->cr4 & CR4_PAE) != 0 && (mode->efer & EFER_NXE) != 0;
+
+    if ((access & PAGE_ACCESS_FETCH) != 0 && (has_nx || (mode->cr4 & CR4_SMEP) != 0)) {
+        error |= PF_FETCH;
+    }
+    if (end != WALK_NOT_PRESENT) {
+        error |= PF_PRESENT;
+    }
+    if (end == WALK_RESERVED) {
+        error |= PF_RESERVED;
+    }
+    return (struct page_walk_result){.fault = true, .error_code = error};
+}
+
+struct page_walk_result page_walk_traced(struct guest_memory *memory, const struct virt_mode *mode,
+                                         unsigned physical_bits, uint64_t linear, uint32_t access,
+                                         struct page_walk_trace *trace)
 {
     bool write = (access & PAGE_ACCESS_WRITE) != 0;
+    bool wide = (mode->cr4 & CR4_PAE) != 0;
     struct walk walk;
-    enum walk_end end;
 
     if ((mode->cr0 & CR0_PG) == 0) {
+        if (trace != NULL) {
+            trace->complete = true;
+            trace->count = 0;
+        }
         return (struct page_walk_result){.guest_phys = linear & UINT32_MAX};
     }
-    bool wide = (mode->cr4 & CR4_PAE) != 0;
     walk.memory = memory;
     walk.block = NULL;
     do {
         walk.count = 0;
         walk.granted = ~UINT64_C(0);
         walk.denied = 0;
-        end = wide ? walk_wide(&walk, mode, physical_bits, linear)
-                   : walk_narrow(&walk, mode, physical_bits, linear);
+        enum walk_end end = wide ? walk_wide(&walk, mode, physical_bits, linear)
+                                 : walk_narrow(&walk, mode, physical_bits, linear);
         if (__builtin_expect(end != WALK_LEAF || !permitted(mode, &walk, access), 0)) {
-            uint32_t error = access & (PF_WRITE | PF_USER);
-
-            if ((access & PAGE_ACCESS_FETCH) != 0 &&
-                ((mode->cr4 & CR4_SMEP) != 0 || (wide && (mode->efer & EFER_NXE) != 0))) {
-                error |= PF_FETCH;
-            }
-            if (end != WALK_NOT_PRESENT) {
-                error |= PF_PRESENT;
-            }
-            if (end == WALK_RESERVED) {
-                error |= PF_RESERVED;
-            }
-            return (struct page_walk_result){.fault = true, .error_code = error};
+            return page_fault(mode, access, end);
         }
     } while (__builtin_expect((walk.granted & ENTRY_ACCESSED) == 0 ||
                                   (write && (walk.values[walk.count - 1] & ENTRY_DIRTY) == 0),
                               0) &&
              !set_flags(&walk, write));
+    if (trace != NULL) {
+        make_trace(&walk, wide && (mode->efer & EFER_LMA) == 0, trace);
+    }
     return (struct page_walk_result){.guest_phys = walk.guest_phys};
+}
+
+struct page_walk_result page_walk(struct guest_memory *memory, const struct virt_mode *mode,
+                                  unsigned physical_bits, uint64_t linear, uint32_t access)
+{
+    return page_walk_traced(memory, mode, physical_bits, linear, access, NULL);
 }

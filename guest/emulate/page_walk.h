@@ -35,4 +35,20 @@ struct page_walk_result {
 struct page_walk_result page_walk(struct guest_memory *memory, const struct virt_mode *mode,
                                   unsigned physical_bits, uint64_t linear, uint32_t access);
 
+#define PAGE_WALK_LEVELS_MAX 4
+
+/* The entries that led to a result: as long as they hold these values, and the mode and the access
+ * are the same, a new walk would end alike. */
+struct page_walk_trace {
+    bool complete; /* false: flags were set on the way, or an entry lies outside RAM */
+    unsigned count;
+    const uint64_t *words[PAGE_WALK_LEVELS_MAX]; /* the aligned 8 bytes with the entry */
+    uint64_t values[PAGE_WALK_LEVELS_MAX];
+};
+
+/** As page_walk, and tells which entries it used. `trace` is set on success only. */
+struct page_walk_result page_walk_traced(struct guest_memory *memory, const struct virt_mode *mode,
+                                         unsigned physical_bits, uint64_t linear, uint32_t access,
+                                         struct page_walk_trace *trace);
+
 #endif

@@ -88,19 +88,25 @@ static bool move_element(struct transfer *transfer)
 static enum emulate_result complete_from_code(struct emulate_context *context,
                                               struct transfer *transfer, uint8_t *length)
 {
-    struct instruction instruction;
+    const struct instruction *instruction;
     enum emulate_result result = emulate_fetch(context, &instruction);
 
     if (result != EMULATE_DONE) {
         return result;
     }
-    if (instruction.operation != (transfer->in ? OP_INS : OP_OUTS)) {
+    if (instruction->operation != (transfer->in ? OP_INS : OP_OUTS)) {
         return EMULATE_UNDECODABLE;
     }
-    transfer->address_size = instruction.address_size;
-    transfer->segment = transfer->in ? SEGMENT_ES : (enum virt_segment)instruction.segment;
-    *length = instruction.length;
+    transfer->address_size = instruction->address_size;
+    transfer->segment = transfer->in ? SEGMENT_ES : (enum virt_segment)instruction->segment;
+    *length = instruction->length;
     return EMULATE_DONE;
+}
+
+/* The device could not take the last element: it has to be transferred again. */
+static bool retry_requested(const struct emulate_context *context)
+{
+    return context->requests != NULL && (*context->requests & context->retry_request) != 0;
 }
 
 enum emulate_result emulate_string_io(struct emulate_context *context, const struct port_bus *ports,
@@ -112,6 +118,7 @@ enum emulate_result emulate_string_io(struct emulate_context *context, const str
     uint64_t count = 1;
     uint64_t moved = 0;
     bool faulted = false;
+    bool stop = false;
     struct transfer transfer = {
         .context = context,
         .ports = ports,
@@ -141,11 +148,12 @@ enum emulate_result emulate_string_io(struct emulate_context *context, const str
     transfer.offset = low_bytes(vcpu_read_gpr(context->vcpu, pointer), transfer.address_size);
     transfer.step =
         (context->mode.rflags & RFLAGS_DF) != 0 ? UINT64_C(0) - transfer.size : transfer.size;
-    while (count > 0 && moved < budget) {
+    while (count > 0 && moved < budget && !stop) {
         faulted = !move_element(&transfer);
-        if (faulted) {
+        if (faulted || retry_requested(context)) {
             break;
         }
+        stop = context->requests != NULL && *context->requests != 0;
         transfer.offset = low_bytes(transfer.offset + transfer.step, transfer.address_size);
         count--;
         moved++;
@@ -159,9 +167,9 @@ enum emulate_result emulate_string_io(struct emulate_context *context, const str
     if (faulted) {
         return EMULATE_FAULT;
     }
-    if (count == 0 || !exit->io.rep) {
+    if (count == 0) {
         virt->complete_instruction(context->vcpu, length);
-    } else if (trap) {
+    } else if (trap && moved > 0) {
         /* Each iteration of a repeated instruction is followed by a single-step trap. */
         virt->complete_instruction(context->vcpu, 0);
     }

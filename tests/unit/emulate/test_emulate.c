@@ -155,6 +155,47 @@ static void test_code_across_pages(void **state)
     assert_int_equal(emulate_instruction(&cpu->context), EMULATE_DONE);
 }
 
+/* The same address again: whatever the outcome depended on has to be looked at again. */
+static void test_code_changes(void **state)
+{
+    struct fake_cpu *cpu = *state;
+    uint64_t other_code = CODE_RAM + 0x8000;
+
+    cpu->vcpu.gpr[GPR_RDI] = DEVICE;
+    for (unsigned again = 0; again < 2; again++) {
+        cpu->vcpu.gpr[GPR_RAX] = 0x11;
+        memset(cpu->device, 0, 8);
+        assert_int_equal(run(cpu, CODE_BYTES("\x89\x07")), EMULATE_DONE); /* mov [rdi], eax */
+        assert_int_equal(cpu->device[0], 0x11);
+        assert_int_equal(cpu->completed_length, 2);
+        /* Other bytes. */
+        assert_int_equal(run(cpu, CODE_BYTES("\xc6\x47\x01\x22")), EMULATE_DONE);
+        assert_int_equal(cpu->device[1], 0x22);
+        assert_int_equal(cpu->completed_length, 4);
+        /* Another mode: what was REX is now DEC. */
+        assert_int_equal(run(cpu, CODE_BYTES("\x48\x89\x07")), EMULATE_DONE);
+        cpu->mode.cs_attributes = SEGMENT_DB;
+        assert_int_equal(run(cpu, CODE_BYTES("\x48\x89\x07")), EMULATE_UNDECODABLE);
+        cpu->mode.cs_attributes = SEGMENT_L;
+        /* Another page at the same address. */
+        assert_int_equal(run(cpu, CODE_BYTES("\x89\x07")), EMULATE_DONE);
+        memcpy(fake_cpu_ram(cpu, other_code), "\xc6\x07\x33", 3);
+        fake_cpu_map(cpu, CODE, other_code, PRESENT);
+        cpu->mode.rip = CODE;
+        assert_int_equal(emulate_instruction(&cpu->context), EMULATE_DONE);
+        assert_int_equal(cpu->device[0], 0x33);
+        /* No page at all, or not for this CPL. */
+        fake_cpu_map(cpu, CODE, CODE_RAM, PRESENT & ~UINT64_C(4));
+        assert_int_equal(run(cpu, CODE_BYTES("\x89\x07")), EMULATE_DONE);
+        cpu->mode.cpl = 3;
+        assert_int_equal(run(cpu, CODE_BYTES("\x89\x07")), EMULATE_FAULT);
+        cpu->mode.cpl = 0;
+        fake_cpu_map(cpu, CODE, CODE_RAM, 0);
+        assert_int_equal(run(cpu, CODE_BYTES("\x89\x07")), EMULATE_FAULT);
+        fake_cpu_map(cpu, CODE, CODE_RAM, PRESENT);
+    }
+}
+
 static void test_undecodable(void **state)
 {
     struct fake_cpu *cpu = *state;
@@ -409,6 +450,7 @@ int main(void)
         TEST(test_empty_bus),
         TEST(test_hint),
         TEST(test_code_across_pages),
+        TEST(test_code_changes),
         TEST(test_undecodable),
         TEST(test_page_faults),
         TEST(test_non_canonical),

@@ -218,6 +218,34 @@ static void test_decoded(void **state)
     assert_int_equal(emulate_string_io(&cpu->context, &port->bus, &exit), EMULATE_UNDECODABLE);
 }
 
+/* A device that cannot take an element gets it again; any other request ends the transfer. */
+static void test_requests(void **state)
+{
+    struct fake_port *port = *state;
+    struct fake_cpu *cpu = port->cpu;
+    struct vm_exit exit = exit_of(false, 1, true);
+    unsigned requests = 4;
+
+    cpu->context.requests = &requests;
+    cpu->context.retry_request = 4;
+    cpu->vcpu.gpr[GPR_RSI] = DATA;
+    cpu->vcpu.gpr[GPR_RCX] = 3;
+    assert_int_equal(emulate_string_io(&cpu->context, &port->bus, &exit), EMULATE_DONE);
+    assert_int_equal(port->writes, 1);
+    assert_int_equal(cpu->vcpu.gpr[GPR_RCX], 3);
+    assert_int_equal(cpu->vcpu.gpr[GPR_RSI], DATA);
+    assert_int_equal(cpu->completed, 0);
+    requests = 1;
+    assert_int_equal(emulate_string_io(&cpu->context, &port->bus, &exit), EMULATE_DONE);
+    assert_int_equal(port->writes, 2);
+    assert_int_equal(cpu->vcpu.gpr[GPR_RCX], 2);
+    assert_int_equal(cpu->completed, 0);
+    requests = 0;
+    assert_int_equal(emulate_string_io(&cpu->context, &port->bus, &exit), EMULATE_DONE);
+    assert_int_equal(port->writes, 4);
+    assert_int_equal(cpu->completed, 1);
+}
+
 static void test_single_step(void **state)
 {
     struct fake_port *port = *state;
@@ -258,15 +286,11 @@ static void test_real_mode_limit(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_in),
-        TEST(test_out_backwards_unaligned),
-        TEST(test_single),
-        TEST(test_bounded),
-        TEST(test_fault_midway),
-        TEST(test_from_device_memory),
-        TEST(test_decoded),
-        TEST(test_single_step),
-        TEST(test_real_mode_limit),
+        TEST(test_in),           TEST(test_out_backwards_unaligned),
+        TEST(test_single),       TEST(test_bounded),
+        TEST(test_fault_midway), TEST(test_from_device_memory),
+        TEST(test_decoded),      TEST(test_single_step),
+        TEST(test_requests),     TEST(test_real_mode_limit),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
