@@ -192,7 +192,9 @@ static void write_data(struct uart *uart, uint8_t byte)
     if (uart->modem_control & MCR_LOOPBACK) {
         receive_byte(uart, byte);
         restart_timeout(uart);
-        transmitter_became_empty(uart);
+        if (uart->send.count == 0) { /* else the host still owes it room for earlier bytes */
+            transmitter_became_empty(uart);
+        }
         update_irq(uart);
     } else if (uart->send.count == 0 && uart->transmit(uart->context, byte)) {
         transmitter_became_empty(uart);
@@ -247,10 +249,12 @@ size_t uart_receive(struct uart *uart, const uint8_t *bytes, size_t count)
 
 static uint8_t read_data(struct uart *uart)
 {
-    uint8_t byte = uart->receive.bytes[uart->receive.first]; /* empty: the last byte again */
+    const struct uart_fifo *fifo = &uart->receive;
+    uint8_t byte = fifo->bytes[(fifo->first + UART_FIFO_SIZE - 1) % UART_FIFO_SIZE];
 
-    if (uart->receive.count > 0) {
-        fifo_take(&uart->receive);
+    /* While there is nothing the last byte stays to be read. */
+    if (fifo->count > 0) {
+        byte = fifo_take(&uart->receive);
         if (uart->receive.count == 0) {
             uart->line_status &= (uint8_t)~LSR_DATA_READY;
         }
