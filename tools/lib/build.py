@@ -87,9 +87,8 @@ def make_iso(path, kernel, vms=None, modules=None, cmdline=""):
         # GRUB loads every section; debug information would only cost time.
         run_quietly(["objcopy", "--strip-debug", kernel, os.path.join(boot, "innkeeper.elf")],
                     "objcopy")
-        lines = ["set timeout=0", "insmod all_video",
-                 "set gfxmode=1024x768x32,1024x768,auto", "set gfxpayload=keep",
-                 ("multiboot2 /boot/innkeeper.elf " + cmdline).rstrip()]
+        command = "multiboot2 /boot/innkeeper.elf"
+        lines = [(command + " " + cmdline).rstrip()]
         if vms:
             shutil.copyfile(vms, os.path.join(boot, "modules", "vms.json"))
             lines.append(f"module2 /boot/modules/vms.json {quote(os.path.basename(vms))}")
@@ -99,7 +98,8 @@ def make_iso(path, kernel, vms=None, modules=None, cmdline=""):
             target = f"module{number}"
             shutil.copyfile(source, os.path.join(boot, "modules", target))
             lines.append(f"module2 /boot/modules/{target} {quote(name)}")
-        lines.append("boot")
+        with open(os.path.join(ROOT, "iso", "grub.cfg"), encoding="utf-8") as file:
+            menu = file.read().replace(command, "\n    ".join(lines))
         with open(os.path.join(boot, "grub", "grub.cfg"), "w", encoding="utf-8") as file:
-            file.write("\n".join(lines) + "\n")
+            file.write(menu)
         run_quietly(["grub-mkrescue", "-o", path, tree], "grub-mkrescue")

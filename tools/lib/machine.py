@@ -19,7 +19,7 @@ BOCHSRC = """\
 config_interface: textconfig
 display_library: rfb, options="timeout=0"
 romimage: file=/usr/share/bochs/BIOS-bochs-latest
-vgaromimage: file=/usr/share/bochs/VGABIOS-lgpl-latest
+vgaromimage: file=/usr/share/seabios/vgabios-stdvga.bin
 cpu: model={cpu}, count={cpus}, ips={ips}, reset_on_triple_fault=0, ignore_bad_msrs=1
 megs: {memory}
 clock: sync=none, time0=utc
@@ -31,6 +31,7 @@ error: action=report
 info: action=ignore
 debug: action=ignore
 log: {log}
+sound: waveoutdrv=dummy, waveindrv=dummy, midioutdrv=dummy
 speaker: enabled=0
 """
 
