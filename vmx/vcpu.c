@@ -93,6 +93,7 @@ static void set_up(struct vmx_vcpu *vcpu)
     bool ok = vmclear(vcpu->vmcs);
 
     ASSERT(ok, "a new VMCS can be initialised");
+    vmx_reset_registers(vcpu); /* loading puts them into the CPU */
     vmx_vcpu_load(&vcpu->virt);
     vmcs_write_controls(vcpu);
     vmx_set_eoi_exits(&vcpu->virt, no_eoi_exits);
