@@ -110,9 +110,11 @@ void pit_channel_load(struct pit_channel *channel, uint16_t count, uint64_t now)
     if (is_triggered(channel)) {
         return;
     }
-    if (is_periodic(channel) && channel->running) {
-        channel->takeover = next_reload(channel, now);
-        return;
+    if (is_periodic(channel) && channel->count) {
+        if (channel->running) {
+            channel->takeover = next_reload(channel, now);
+        }
+        return; /* at the next reload, or when the gate rises */
     }
     start(channel, channel->next_count, now + 1);
     if (!channel->gate) {
