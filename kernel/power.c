@@ -1,8 +1,5 @@
 #include "kernel/power.h"
 
-#include <stddef.h>
-#include <string.h>
-
 #include "kernel/acpi/acpi.h"
 #include "kernel/cpu/x86.h"
 #include "kernel/log.h"
@@ -13,10 +10,6 @@
 #define PM1_SLEEP_TYPE_SHIFT 10
 #define PM1_SLEEP_TYPE_MASK  (7u << PM1_SLEEP_TYPE_SHIFT)
 #define PM1_SLEEP_ENABLE     0x2000u
-
-/* Emulators' own ways; `emulator` below says why they are safe to use there. */
-#define BOCHS_SHUTDOWN_PORT 0x8900u
-#define QEMU_PM1A_CONTROL   0x604u
 
 #define RESET_CONTROL        0xcf9u
 #define RESET_CONTROL_SYSTEM 0x02u
@@ -70,12 +63,6 @@ static void sleep(const struct acpi_register *control, unsigned type)
     }
 }
 
-/* Bochs and QEMU (its SeaBIOS) call their tables so; no board does. */
-static bool emulator(const struct acpi_info *info)
-{
-    return strcmp(info->oem_id, "BOCHS ") == 0;
-}
-
 _Noreturn void power_off(void)
 {
     const struct acpi_info *info = acpi_info();
@@ -88,12 +75,6 @@ _Noreturn void power_off(void)
         sleep(&info->pm1a_control, info->s5_a);
         sleep(&info->pm1b_control, info->s5_b);
         delay_ms(100);
-    }
-    if (emulator(info)) {
-        for (const char *c = "Shutdown"; *c; c++) {
-            outb(BOCHS_SHUTDOWN_PORT, (uint8_t)*c);
-        }
-        outw(QEMU_PM1A_CONTROL, PM1_SLEEP_ENABLE);
     }
     log_warn("this machine does not power off by itself; it can be switched off now");
     log_flush();
