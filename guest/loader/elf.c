@@ -3,8 +3,6 @@
 #include <errno.h>
 #include <string.h>
 
-#include "guest/layout.h"
-
 #define CLASS_32       1
 #define CLASS_64       2
 #define LITTLE_ENDIAN  1
@@ -297,34 +295,15 @@ int elf_check_segments(const struct loading *loading, const struct elf *elf,
     return 0;
 }
 
-int elf_check_room(const struct loading *loading, const struct guest_image *image,
-                   const struct elf_room *room, const char *what, uint64_t first, uint64_t end)
-{
-    if (first >= LAYOUT_EXTENDED_MEMORY) {
-        if (first <= end && end <= loading->memory->low_size) {
-            return 0;
-        }
-        return loading_refuse(loading, -ENOMEM, image,
-                              "%s needs memory from 0x%lx to 0x%lx, the VM's ends at 0x%lx", what,
-                              first, end, loading->memory->low_size);
-    }
-    if (first >= room->low_first && first <= end && end <= room->low_end) {
-        return 0;
-    }
-    return loading_refuse(loading, -ENOEXEC, image,
-                          "%s needs 0x%lx to 0x%lx; below 1 MiB only 0x%lx to 0x%lx is free", what,
-                          first, end, room->low_first, room->low_end);
-}
-
 int elf_load_segments(const struct loading *loading, const struct elf *elf, uint64_t shift,
-                      const struct elf_room *room)
+                      const struct image_room *room)
 {
     struct elf_segment segment;
 
     for (unsigned i = 0; next_loaded(elf, &i, &segment);) {
         uint64_t first = segment.phys + shift;
-        int error = elf_check_room(loading, elf->image, room, "a segment", first,
-                                   first + segment.memory_size);
+        int error = image_check_room(loading, elf->image, room, "a segment", first,
+                                     first + segment.memory_size);
         if (error != 0) {
             return error;
         }

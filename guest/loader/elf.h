@@ -49,12 +49,6 @@ struct elf_section {
     uint64_t alignment;
 };
 
-/* Where an image may lie: [low_first, low_end) in base memory, or above 1 MiB in low RAM. */
-struct elf_room {
-    uint64_t low_first;
-    uint64_t low_end;
-};
-
 /* The physical addresses that loadable segments take. */
 struct elf_extent {
     uint64_t first;
@@ -71,6 +65,12 @@ int elf_open(const struct loading *loading, const struct guest_image *image, str
 void elf_get_segment(const struct elf *elf, unsigned index, struct elf_segment *segment);
 void elf_get_section(const struct elf *elf, unsigned index, struct elf_section *section);
 
+/** Offset of the address (4 or 8 bytes by class) in an entry of the section table. */
+static inline uint64_t elf_section_address_offset(const struct elf *elf)
+{
+    return elf->is64 ? 16 : 12;
+}
+
 /** Checks the loadable segments: in the file, nowhere overlapping; and says where they lie.
  * 0 or a refusal. */
 int elf_check_segments(const struct loading *loading, const struct elf *elf,
@@ -79,7 +79,7 @@ int elf_check_segments(const struct loading *loading, const struct elf *elf,
 /** Loads what elf_check_segments has passed, `shift` higher than linked (modulo 2^64). A segment
  * outside `room` and RAM is refused before anything is written. */
 int elf_load_segments(const struct loading *loading, const struct elf *elf, uint64_t shift,
-                      const struct elf_room *room);
+                      const struct image_room *room);
 
 /** Physical address (as linked) of a virtual address, by the loadable segment that holds it;
  * false if none does. */
@@ -87,9 +87,5 @@ bool elf_virt_to_phys(const struct elf *elf, uint64_t address, uint64_t *phys);
 
 /** True if some loadable segment holds physical address `phys`, as linked. */
 bool elf_holds_phys(const struct elf *elf, uint64_t phys);
-
-/** 0 if an image may take [first, end), else a refusal that calls it `what`. */
-int elf_check_room(const struct loading *loading, const struct guest_image *image,
-                   const struct elf_room *room, const char *what, uint64_t first, uint64_t end);
 
 #endif

@@ -38,7 +38,8 @@ struct multiboot_boot {
 int load_linux(struct guest_memory *memory, const struct linux_boot *boot, struct boot_state *state,
                char *reason, size_t reason_size);
 
-/** Loads a multiboot image; the header it carries says which version. */
+/** Loads a multiboot image; the header it carries says which version. The ACPI tables must be in
+ * place before: a multiboot2 image is given a copy of the RSDP at LAYOUT_RSDP. */
 int load_multiboot(struct guest_memory *memory, const struct multiboot_boot *boot,
                    struct boot_state *state, char *reason, size_t reason_size);
 

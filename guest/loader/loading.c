@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "guest/layout.h"
+
 int loading_refuse(const struct loading *loading, int error, const struct guest_image *image,
                    const char *format, ...)
 {
@@ -60,4 +62,23 @@ int image_place_high(const struct loading *loading, const struct guest_image *im
     }
     *guest_phys = (end - image->size) & ~(LOADING_PAGE - 1);
     return image_copy(loading, image, 0, image->size, *guest_phys);
+}
+
+int image_check_room(const struct loading *loading, const struct guest_image *image,
+                     const struct image_room *room, const char *what, uint64_t first, uint64_t end)
+{
+    if (first >= LAYOUT_EXTENDED_MEMORY) {
+        if (first <= end && end <= loading->memory->low_size) {
+            return 0;
+        }
+        return loading_refuse(loading, -ENOMEM, image,
+                              "%s needs memory from 0x%lx to 0x%lx, the VM's ends at 0x%lx", what,
+                              first, end, loading->memory->low_size);
+    }
+    if (first >= room->low_first && first <= end && end <= room->low_end) {
+        return 0;
+    }
+    return loading_refuse(loading, -ENOEXEC, image,
+                          "%s needs 0x%lx to 0x%lx; below 1 MiB only 0x%lx to 0x%lx is free", what,
+                          first, end, room->low_first, room->low_end);
 }

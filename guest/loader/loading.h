@@ -13,6 +13,13 @@
 
 #define LOADING_PAGE UINT64_C(0x1000)
 
+/* Where an image may be linked to: [low_first, low_end) in base memory, or above 1 MiB in low RAM.
+ */
+struct image_room {
+    uint64_t low_first;
+    uint64_t low_end;
+};
+
 struct loading {
     struct guest_memory *memory;
     char *reason;
@@ -37,6 +44,10 @@ int image_copy(const struct loading *loading, const struct guest_image *image, u
  * its address goes to `*guest_phys`. 0 or a refusal. */
 int image_place_high(const struct loading *loading, const struct guest_image *image, uint64_t first,
                      uint64_t end, uint64_t *guest_phys);
+
+/** 0 if an image may take [first, end), else a refusal that calls this part of it `what`. */
+int image_check_room(const struct loading *loading, const struct guest_image *image,
+                     const struct image_room *room, const char *what, uint64_t first, uint64_t end);
 
 /** `value` rounded up to a multiple of `alignment`, a power of two; must not overflow. */
 static inline uint64_t align_up(uint64_t value, uint64_t alignment)

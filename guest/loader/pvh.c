@@ -138,7 +138,7 @@ static int write_start_page(const struct loading *loading, const struct linux_bo
 
 int load_pvh(const struct loading *loading, const struct linux_boot *boot, struct boot_state *state)
 {
-    const struct elf_room room = {LAYOUT_LINUX_BOOT_END, LAYOUT_EBDA};
+    const struct image_room room = {LAYOUT_LINUX_BOOT_END, LAYOUT_EBDA};
     const size_t cmdline_size = strlen(boot->cmdline) + 1;
     struct elf elf;
     struct elf_extent extent;
