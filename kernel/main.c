@@ -1,6 +1,8 @@
 /*
  * Puts the house together: brings the machine up, stage by stage, each with a line of facts.
  */
+#include <string.h>
+
 #include "drivers/framebuffer.h"
 #include "drivers/serial.h"
 #include "kernel/acpi/acpi.h"
@@ -19,6 +21,9 @@
 #include "kernel/selftest.h"
 #include "kernel/symbols.h"
 #include "kernel/time.h"
+#include "manage/host.h"
+#include "virt/vcpu.h"
+#include "vmx/vmx.h"
 
 /* Exceptions can be told from here on. */
 static void start_cpu(void)
@@ -57,6 +62,38 @@ static void start_devices(void)
     serial_connect();
 }
 
+static void describe_virtualization(void)
+{
+    const struct virt_features *features = virt->features;
+
+    log_info("VT-x is on: EPT, unrestricted guest%s%s%s%s%s", features->vpid ? ", VPID" : "",
+             features->preemption_timer ? ", preemption timer" : "",
+             features->virtual_nmis ? ", virtual NMIs" : "",
+             features->apic_register_virtualization ? ", APIC registers" : "",
+             features->virtual_interrupt_delivery ? ", virtual interrupt delivery" : "");
+}
+
+/* Without VT-x the kernel stays up all the same, and says why there are no VMs. */
+static bool start_virtualization(void)
+{
+    const char *refusal;
+    char apicv[8];
+
+    if (boot_option("apicv", apicv, sizeof(apicv)) && strcmp(apicv, "off") == 0) {
+        vmx_use_apic_virtualization = false;
+    }
+    if (vmx_probe(&refusal)) {
+        log_error("no VM can run on this machine: %s", refusal);
+        return false;
+    }
+    if (vmx_enable_cpu()) {
+        return false;
+    }
+    virt = &vmx_ops;
+    describe_virtualization();
+    return true;
+}
+
 _Noreturn void kernel_main(uint64_t information)
 {
     start_cpu();
@@ -64,11 +101,10 @@ _Noreturn void kernel_main(uint64_t information)
     start_devices();
     selftest_run();
     log_info("ready %lu ticks after the first instruction", rdtsc() - boot_tsc);
-    for (;;) {
-        cli();
-        if (log_drain()) {
-            continue;
-        }
-        sti_hlt();
+    cli();
+    host_init();
+    if (start_virtualization()) {
+        host_create_vms();
     }
+    host_run();
 }

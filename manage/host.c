@@ -4,6 +4,7 @@
 
 #include "drivers/serial.h"
 #include "guest/vm.h"
+#include "kernel/boot/boot.h"
 #include "kernel/boot/boot_info.h"
 #include "kernel/console.h"
 #include "kernel/cpu/x86.h"
@@ -76,16 +77,21 @@ static bool is_description(const struct boot_module *module)
     return dot && strcmp(dot, ".json") == 0;
 }
 
-unsigned host_create_vms(void)
+void host_init(void)
 {
     const struct host_console_screen screen = {
         .space = console_space, .write = write_console, .at_line_start = console_at_line_start};
+
+    host_console_init(&console, &screen);
+}
+
+unsigned host_create_vms(void)
+{
     const struct boot_info *info = boot_info();
     char name[64];
     bool named = boot_option("vms", name, sizeof(name));
     bool found = false;
 
-    host_console_init(&console, &screen);
     for (unsigned i = 0; i < info->module_count; i++) {
         const struct boot_module *module = &info->modules[i];
 
@@ -121,6 +127,17 @@ static void handle_requests(struct vm *vm)
     }
 }
 
+/* How long a machine takes from our first instruction to a guest's. */
+static void say_first_entry(void)
+{
+    static bool said;
+
+    if (!said) {
+        said = true;
+        log_info("first VM entry %lu ticks after the first instruction", rdtsc() - boot_tsc);
+    }
+}
+
 /* Gives every VM that has something to do one slice. Returns how many run on, and in *idle_until
  * when the first of those that wait has to be looked at again; 0 if one has more to do now. */
 static unsigned run_round(uint64_t *idle_until)
@@ -141,6 +158,7 @@ static unsigned run_round(uint64_t *idle_until)
             vm_run_timers(vm);
         }
         if (vcpu_wakes(&vm->vcpus[0])) {
+            say_first_entry();
             switch (vcpu_run(&vm->vcpus[0], time_ns() + SLICE_NS)) {
             case VCPU_SLICE_OVER:
                 *idle_until = 0;

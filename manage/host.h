@@ -5,6 +5,8 @@
 #ifndef MANAGE_HOST_H
 #define MANAGE_HOST_H
 
+/** Takes over the console's keyboard. Before all else here. */
+void host_init(void);
 /** Reads the VM descriptions among the boot modules (names ending in .json, or the one that the
  * kernel option `vms=` names) and makes the VMs. What is wrong is logged and left out. Returns how
  * many VMs there are. */
