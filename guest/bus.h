@@ -38,8 +38,8 @@ struct mmio_bus {
     unsigned count;
 };
 
-/** 0, -EBUSY when it overlaps another range, -ENOSPC, -EINVAL when empty or beyond the address space.
- * An access over the end of a range is split into bytes, each for the device that has it. */
+/** 0, -EBUSY when it overlaps another range, -ENOSPC, -EINVAL when empty or beyond the address
+ * space. An access over the end of a range is split into bytes, each for the device that has it. */
 int port_bus_add(struct port_bus *bus, uint16_t first, uint16_t count, void *device,
                  port_read_fn read, port_write_fn write);
 uint32_t port_bus_read(const struct port_bus *bus, uint16_t port, unsigned size);
