@@ -138,17 +138,23 @@ static void settle_exit(struct vmx_vcpu *vcpu, const struct vmx_raw_exit *raw, s
     }
 }
 
+static void no_entry(struct vmx_vcpu *vcpu, enum vm_exit_kind kind, uint32_t reason,
+                     struct vm_exit *exit)
+{
+    exit->kind = kind;
+    exit->reason = reason;
+    exit->instruction_length = 0;
+    count_exit(vcpu, kind);
+}
+
 /* The instruction itself failed: bad controls or host state (SDM vol. 3, 27.2). */
 static void refused_entry(struct vmx_vcpu *vcpu, struct vm_exit *exit)
 {
     uint32_t error = vmcs_read32(VMCS_INSTRUCTION_ERROR);
 
-    exit->kind = VM_EXIT_ENTRY_FAILURE;
-    exit->reason = error;
-    exit->instruction_length = 0;
+    no_entry(vcpu, VM_EXIT_ENTRY_FAILURE, error, exit);
     exit->entry_failure.rule = vmx_instruction_error(error);
     vmx_explain_failure(vcpu, &exit->entry_failure.rule);
-    count_exit(vcpu, exit->kind);
 }
 
 /* False: there is nothing to enter, `exit` says why. */
@@ -156,10 +162,13 @@ static bool prepare_entry(struct vmx_vcpu *vcpu, struct vm_exit *exit)
 {
     if (vcpu->entry_work & ENTRY_SHUTDOWN) {
         vcpu->entry_work &= (uint8_t)~ENTRY_SHUTDOWN;
-        exit->kind = VM_EXIT_SHUTDOWN;
-        exit->reason = EXIT_REASON_TRIPLE_FAULT;
-        exit->instruction_length = 0;
-        count_exit(vcpu, exit->kind);
+        no_entry(vcpu, VM_EXIT_SHUTDOWN, EXIT_REASON_TRIPLE_FAULT, exit);
+        return false;
+    }
+    /* A CPU that waits for a start-up IPI hears nothing else: neither interrupts nor the preemption
+     * timer bring it back (SDM vol. 3, 26.2 and 26.5.1). Start-up IPIs come from emulation. */
+    if (vmx_get_activity(&vcpu->virt) == ACTIVITY_WAIT_FOR_SIPI) {
+        no_entry(vcpu, VM_EXIT_INTERRUPTED, EXIT_REASON_PREEMPTION_TIMER, exit);
         return false;
     }
     vmx_prepare_events(vcpu);

@@ -78,7 +78,7 @@ void vmcs_write_host_state(void)
     vmcs_write64(VMCS_HOST_EFER, rdmsr(MSR_EFER));
     vmcs_write64(VMCS_HOST_PAT, rdmsr(MSR_PAT));
     if (vmx_controls.exit & EXIT_LOAD_PERF_GLOBAL_CTRL) {
-        vmcs_write64(VMCS_HOST_PERF_GLOBAL_CTRL, rdmsr(MSR_PERF_GLOBAL_CTRL));
+        vmcs_write64(VMCS_HOST_PERF_GLOBAL_CTRL, 0); /* the kernel counts nothing */
     }
     vmcs_write_natural(VMCS_HOST_RIP, (uint64_t)vmx_exit_point);
 }
