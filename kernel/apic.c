@@ -222,23 +222,26 @@ static void handle_timer(void *context)
     (void)context;
 }
 
-/* How fast the timer counts, seen from the TSC. */
+/* How fast the timer counts, seen from the TSC. Both ends are read the same way, so that what the
+ * reading takes drops out of the difference. */
 static void measure_timer(void)
 {
     uint64_t wait = ticks_from_ns(CALIBRATION_NS);
     uint64_t start;
-    uint64_t ticks;
-    uint64_t counts;
+    uint64_t end;
+    uint32_t first;
+    uint32_t last;
 
     apic_write(APIC_TIMER_INITIAL, UINT32_MAX);
+    first = apic_read(APIC_TIMER_CURRENT);
     start = rdtsc();
-    while ((ticks = rdtsc() - start) < wait) {
-        pause();
-    }
-    counts = UINT32_MAX - apic_read(APIC_TIMER_CURRENT);
+    do {
+        last = apic_read(APIC_TIMER_CURRENT);
+        end = rdtsc();
+    } while (end - start < wait);
     apic_write(APIC_TIMER_INITIAL, 0);
-    ASSERT(counts > 0 && ticks > 0, "the local APIC's timer counts");
-    counts_per_tick = (counts << 32) / ticks;
+    ASSERT(last < first, "the local APIC's timer counts");
+    counts_per_tick = ((uint64_t)(first - last) << 32) / (end - start);
 }
 
 void apic_timer_init(void)
