@@ -28,6 +28,7 @@ static void decode_io(const struct vmx_raw_exit *raw, struct vm_exit *exit)
     static const uint8_t address_sizes[] = {2, 4, 8, 0, 0, 0, 0, 0};
     uint64_t qualification = raw->qualification;
     uint32_t info = raw->instruction_info;
+    int segment;
 
     exit->io.port = (uint16_t)(qualification >> IO_PORT_SHIFT);
     exit->io.size = (uint8_t)((qualification & IO_SIZE_MASK) + 1);
@@ -42,11 +43,8 @@ static void decode_io(const struct vmx_raw_exit *raw, struct vm_exit *exit)
     }
     exit->io.address_size = address_sizes[info >> INFO_ADDRESS_SIZE_SHIFT & INFO_ADDRESS_SIZE_MASK];
     /* INS always stores through ES and leaves the field undefined. */
-    exit->io.segment =
-        exit->io.in ? SEGMENT_ES : (int8_t)(info >> INFO_SEGMENT_SHIFT & INFO_SEGMENT_MASK);
-    if (exit->io.segment > SEGMENT_GS) {
-        exit->io.segment = -1;
-    }
+    segment = exit->io.in ? SEGMENT_ES : (int)(info >> INFO_SEGMENT_SHIFT & INFO_SEGMENT_MASK);
+    exit->io.segment = segment <= SEGMENT_GS ? (int8_t)segment : -1;
     exit->io.linear = raw->guest_linear;
 }
 

@@ -40,20 +40,20 @@ static void test_apic_vector(void **context)
 static void test_apic_vector_waits_for_if_and_shadow(void **context)
 {
     static const struct {
-        bool enabled;
         uint32_t interruptibility;
+        bool enabled;
         bool completed;
         bool injected;
     } cases[] = {
-        {true, 0, false, true},
-        {false, 0, false, false},
-        {true, INTERRUPTIBILITY_STI, false, false},
-        {true, INTERRUPTIBILITY_MOV_SS, false, false},
-        {true, INTERRUPTIBILITY_STI, true, true},
-        {true, INTERRUPTIBILITY_MOV_SS, true, true},
-        {false, INTERRUPTIBILITY_MOV_SS, true, false},
-        {true, INTERRUPTIBILITY_NMI, false, true}, /* NMI blocking is not theirs */
-        {true, INTERRUPTIBILITY_SMI, false, true},
+        {0, true, false, true},
+        {0, false, false, false},
+        {INTERRUPTIBILITY_STI, true, false, false},
+        {INTERRUPTIBILITY_MOV_SS, true, false, false},
+        {INTERRUPTIBILITY_STI, true, true, true},
+        {INTERRUPTIBILITY_MOV_SS, true, true, true},
+        {INTERRUPTIBILITY_MOV_SS, false, true, false},
+        {INTERRUPTIBILITY_NMI, true, false, true}, /* NMI blocking is not theirs */
+        {INTERRUPTIBILITY_SMI, true, false, true},
     };
 
     (void)context;
