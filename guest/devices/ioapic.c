@@ -132,9 +132,9 @@ static void write_redirection(struct ioapic *ioapic, unsigned pin, bool high, ui
 
 static uint32_t read_register(const struct ioapic *ioapic)
 {
-    unsigned index = ioapic->select - REGISTER_REDIRECTION;
+    unsigned index = ioapic->select - REGISTER_REDIRECTION; /* huge for those below */
 
-    if (ioapic->select >= REGISTER_REDIRECTION && index < 2 * IOAPIC_PINS) {
+    if (index < 2 * IOAPIC_PINS) {
         return (uint32_t)(ioapic->redirection[index / 2] >> (index % 2 * 32));
     }
     switch (ioapic->select) {
@@ -152,7 +152,7 @@ static void write_register(struct ioapic *ioapic, uint32_t value)
 {
     unsigned index = ioapic->select - REGISTER_REDIRECTION;
 
-    if (ioapic->select >= REGISTER_REDIRECTION && index < 2 * IOAPIC_PINS) {
+    if (index < 2 * IOAPIC_PINS) {
         write_redirection(ioapic, index / 2, index % 2, value);
     } else if (ioapic->select == REGISTER_ID) {
         ioapic->id = value & ID_WRITABLE;

@@ -46,17 +46,14 @@ static uint64_t clock_now(const struct pit *pit)
 static void arm(struct pit *pit, uint64_t now)
 {
     const struct pit_channel *channel = &pit->channel[0];
-    uint64_t edge = pit_channel_next_edge(channel, now);
+    bool too_short = (channel->mode == 2 || channel->mode == 3) && channel->count < SHORTEST_PERIOD;
+    uint64_t edge = pit_channel_next_edge(channel, too_short ? now + SHORTEST_PERIOD : now);
 
     if (edge == PIT_EDGE_NEVER) {
         timer_cancel(&pit->timer);
-        return;
+    } else {
+        timer_arm(&pit->timer, time_of(edge));
     }
-    if (edge - now < SHORTEST_PERIOD && (channel->mode == 2 || channel->mode == 3) &&
-        !channel->next_count && channel->count < SHORTEST_PERIOD) {
-        edge = pit_channel_next_edge(channel, now + SHORTEST_PERIOD);
-    }
-    timer_arm(&pit->timer, time_of(edge));
 }
 
 static void set_output(struct pit *pit, bool level)

@@ -5,6 +5,7 @@
 struct test_cpu test_cpus[TEST_CPUS];
 struct apic_bus test_bus;
 struct test_clock test_time;
+uint64_t test_tsc_jump;
 
 static void on_changed(void *context)
 {
@@ -59,13 +60,13 @@ static void on_mode_changed(void *context, enum virt_apic_mode mode, uint64_t ba
 static uint64_t guest_tsc(void *context)
 {
     (void)context;
-    return TEST_TSC_START + test_time.now * TEST_TSC_PER_NS;
+    return TEST_TSC_START + test_time.now * TEST_TSC_PER_NS + test_tsc_jump;
 }
 
 static uint64_t deadline_from_tsc(void *context, uint64_t tsc)
 {
     (void)context;
-    return (tsc - TEST_TSC_START + TEST_TSC_PER_NS - 1) / TEST_TSC_PER_NS;
+    return (tsc - TEST_TSC_START - test_tsc_jump + TEST_TSC_PER_NS - 1) / TEST_TSC_PER_NS;
 }
 
 static const struct lapic_ops ops = {
@@ -87,6 +88,7 @@ int lapic_fixture_setup(void **state)
     memset(test_cpus, 0, sizeof(test_cpus));
     memset(&test_bus, 0, sizeof(test_bus));
     test_clock_init(&test_time);
+    test_tsc_jump = 0;
     for (unsigned i = 0; i < TEST_CPUS; i++) {
         lapic_init(&test_cpus[i].lapic, test_cpus[i].page, i, i == 0, 39, &test_time.timers, &ops,
                    &test_cpus[i]);

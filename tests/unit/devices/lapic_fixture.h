@@ -32,6 +32,8 @@ struct test_cpu {
 extern struct test_cpu test_cpus[TEST_CPUS];
 extern struct apic_bus test_bus;
 extern struct test_clock test_time;
+/* Added to the guest's TSC. */
+extern uint64_t test_tsc_jump;
 
 /** All CPUs in xAPIC mode with ID = index, software-disabled as after RESET; clock at 0. */
 int lapic_fixture_setup(void **state);

@@ -88,6 +88,26 @@ static void shorthands(void **state)
     assert_int_equal(receivers(), everyone & ~(1u << 7));
 }
 
+static void from_elsewhere(void **state)
+{
+    struct interrupt_message message = {.vector = VECTOR, .shorthand = SHORTHAND_SELF};
+
+    (void)state;
+    apic_bus_send(&test_bus, &test_cpus[3].lapic, &message);
+    assert_int_equal(receivers(), 1u << 3);
+    /* An I/O APIC has no local APIC of its own. */
+    message = (struct interrupt_message){.vector = VECTOR, .destination = 6};
+    apic_bus_send(&test_bus, NULL, &message);
+    assert_int_equal(receivers(), 1u << 6);
+    message.delivery_mode = DELIVERY_LOWEST_PRIORITY;
+    apic_bus_send(&test_bus, NULL, &message);
+    assert_int_equal(receivers(), 1u << 6);
+    assert_true(lapic_matches(&test_cpus[6].lapic, 6, false));
+    assert_int_equal(lapic_base_write(&test_cpus[6].lapic, LAPIC_DEFAULT_BASE), 0);
+    assert_false(lapic_matches(&test_cpus[6].lapic, 6, false));
+    assert_false(lapic_matches(&test_cpus[6].lapic, DESTINATION_BROADCAST, false));
+}
+
 static void logical_flat(void **state)
 {
     (void)state;
@@ -217,6 +237,9 @@ static void signals_reach_the_cpu(void **state)
 static void illegal_and_reserved_ones_are_not_sent(void **state)
 {
     (void)state;
+    send(0, 2, 0x10); /* the first legal one */
+    assert_int_equal(lapic_fixture_take(2), 0x10);
+    lapic_eoi(&test_cpus[2].lapic);
     send(0, 2, 0x0f);
     send(0, 2, LOWEST);
     lapic_fixture_write(0, ESR, 0);
@@ -256,6 +279,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(physical_destinations, setup),
         cmocka_unit_test_setup(shorthands, setup),
+        cmocka_unit_test_setup(from_elsewhere, setup),
         cmocka_unit_test_setup(logical_flat, setup),
         cmocka_unit_test_setup(logical_cluster, setup),
         cmocka_unit_test_setup(x2apic_destinations, setup),

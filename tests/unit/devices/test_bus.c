@@ -96,6 +96,7 @@ static void a_wide_access_is_split_at_a_device_end(void **state)
     assert_int_equal(add_port(2, 0x72, 1), 0);
     /* Bytes of 0x71, 0x72, none, none. */
     assert_int_equal(port_bus_read(&ports, 0x71, 4), 0xffff2011);
+    assert_int_equal(port_bus_read(&ports, 0x70, 4), 0xff201110);
     port_bus_write(&ports, 0x71, 4, 0x44332211);
     assert_int_equal(probes[1].value, 0x11);
     assert_int_equal(probes[1].offset, 1);
@@ -116,12 +117,13 @@ static void overlaps_and_excess_are_refused(void **state)
     assert_int_equal(add_port(1, 0x50, 0), -EINVAL);
     assert_int_equal(add_port(1, 0xffff, 2), -EINVAL);
     assert_int_equal(add_port(1, 0x44, 1), 0);
+    assert_int_equal(add_port(PORT_BUS_MAX - 1, 0xffff, 1), 0);
     assert_int_equal(add_port(1, 0x3f, 1), 0);
-    for (uint16_t i = 3; i < PORT_BUS_MAX; i++) {
+    for (uint16_t i = 3; i < PORT_BUS_MAX - 1; i++) {
         assert_int_equal(add_port(i, (uint16_t)(0x1000 - i * 4), 2), 0);
     }
     assert_int_equal(add_port(1, 0x5000, 1), -ENOSPC);
-    for (uint16_t i = 3; i < PORT_BUS_MAX; i++) {
+    for (uint16_t i = 3; i < PORT_BUS_MAX - 1; i++) {
         assert_int_equal(port_bus_read(&ports, (uint16_t)(0x1001 - i * 4), 1),
                          0x10000u | (unsigned)i << 4 | 1);
     }
@@ -140,6 +142,11 @@ static void memory_reaches_its_device(void **state)
                      -EINVAL);
     assert_int_equal(mmio_bus_add(&memory, UINT64_MAX, 2, &probes[3], probe_read, probe_write),
                      -EINVAL);
+    assert_int_equal(mmio_bus_add(&memory, 0xfebff001, 0x1000, &probes[3], probe_read, probe_write),
+                     -EBUSY);
+    assert_int_equal(mmio_bus_add(&memory, UINT64_MAX, 1, &probes[3], probe_read, probe_write), 0);
+    assert_int_equal(mmio_bus_read(&memory, 0xfec00000, 4), 0x200000004ull);
+    assert_int_equal(mmio_bus_read(&memory, 0xfec00ffc, 4), 0x2000ffc04ull);
     assert_int_equal(mmio_bus_read(&memory, 0xfee00080, 4), 0x100008004ull);
     assert_int_equal(mmio_bus_read(&memory, 0xfec00010, 8), 0x200001008ull);
     assert_int_equal(mmio_bus_read(&memory, 0xfec01000, 4), 0xffffffff);

@@ -71,6 +71,7 @@ static uint32_t entry(unsigned pin)
 static void registers(void **state)
 {
     (void)state;
+    assert_int_equal(ioapic_mmio_read(&ioapic, 0, 4), 0);
     assert_int_equal(get(0), 2u << 24);
     assert_int_equal(get(1), 23u << 16 | 0x20);
     assert_int_equal(get(2), 2u << 24);
@@ -289,6 +290,12 @@ static void level_vectors(void **state)
     assert_int_equal(bitmap[1], 1ull << 9);
     assert_int_equal(bitmap[2], 0);
     assert_int_equal(bitmap[3], 1ull << (0xf1 - 192));
+    set_entry(0, 0x4b | LEVEL, 1);
+    set_entry(23, 0x4c | LEVEL, 1);
+    ioapic_level_vectors(&ioapic, bitmap);
+    assert_int_equal(bitmap[1], 1ull << 9 | 1ull << 11 | 1ull << 12);
+    set_entry(0, MASKED, 1);
+    set_entry(23, MASKED, 1);
     /* Masked while in service: its EOI still counts. */
     ioapic_set_irq(&ioapic, 9, true);
     set_entry(9, 0x49 | LEVEL | MASKED, 1);

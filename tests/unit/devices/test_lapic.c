@@ -227,6 +227,9 @@ static void random_requests_match_the_model(void **state)
 static void illegal_vectors_are_errors(void **state)
 {
     (void)state;
+    deliver(DELIVERY_FIXED, 16, false);
+    assert_int_equal(lapic_fixture_take(0), 16); /* the first legal one */
+    lapic_fixture_write(0, EOI, 0);
     deliver(DELIVERY_FIXED, 15, false);
     assert_int_equal(pending().apic_irr, -1);
     assert_int_equal(lapic_fixture_read(0, ESR), 0); /* shown by a write only */
@@ -240,12 +243,21 @@ static void illegal_vectors_are_errors(void **state)
     deliver(DELIVERY_LOWEST_PRIORITY, 0, false);
     assert_int_equal(lapic_fixture_take(0), 0xfe);
     lapic_fixture_write(0, EOI, 0);
+    assert_int_equal(cpu->eois, 0);
+    lapic_fixture_write(0, ERROR, 0x10);
+    deliver(DELIVERY_FIXED, 1, false);
+    assert_int_equal(lapic_fixture_take(0), 0x10);
+    lapic_fixture_write(0, EOI, 0);
+    lapic_fixture_write(0, ESR, 0);
     /* An error vector that is illegal itself is one more error, not an endless one. */
     lapic_fixture_write(0, ERROR, 0x05);
     deliver(DELIVERY_FIXED, 3, false);
     assert_int_equal(pending().apic_irr, -1);
     lapic_fixture_write(0, ESR, 0);
     assert_int_equal(lapic_fixture_read(0, ESR), 1u << 6);
+    lapic_fixture_read(0, 0x40); /* another error beside it */
+    lapic_fixture_write(0, ESR, 0);
+    assert_int_equal(lapic_fixture_read(0, ESR), 1u << 6 | 1u << 7);
 }
 
 static void reserved_registers_are_errors(void **state)
@@ -268,10 +280,12 @@ static void software_disabled_takes_no_vectors_but_keeps_what_it_has(void **stat
 {
     (void)state;
     lapic_fixture_write(0, LINT0, 0x31);
+    lapic_fixture_write(0, ERROR, 0x33);
     deliver(DELIVERY_FIXED, 0x41, false);
     assert_int_equal(pending().apic_irr, 0x41);
     lapic_fixture_write(0, SVR, 0xff);
     assert_int_equal(lapic_fixture_read(0, LINT0), 0x10031); /* masked by it */
+    assert_int_equal(lapic_fixture_read(0, ERROR), 0x10033);
     lapic_fixture_write(0, LINT0, 0x32);
     assert_int_equal(lapic_fixture_read(0, LINT0), 0x10032); /* and stays so */
     deliver(DELIVERY_FIXED, 0x51, false);

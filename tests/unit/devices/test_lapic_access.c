@@ -186,7 +186,10 @@ static void init_keeps_mode_and_id(void **state)
 
     const struct interrupt_message message = {.vector = 0x44};
 
+    const struct interrupt_message low = {.vector = 0x20};
+
     lapic_deliver(&test_cpus[2].lapic, &message);
+    lapic_deliver(&test_cpus[2].lapic, &low);
     lapic_init_signal(&test_cpus[2].lapic);
     assert_int_equal(lapic_mode(&test_cpus[2].lapic), APIC_MODE_X2APIC);
     assert_int_equal(msr(&test_cpus[2], 0x802), 2);
@@ -194,6 +197,7 @@ static void init_keeps_mode_and_id(void **state)
     assert_int_equal(msr(&test_cpus[2], 0x808), 0);
     assert_int_equal(msr(&test_cpus[2], 0x80f), 0xff);
     assert_false(lapic_fixture_requested(2, 0x44));
+    assert_false(lapic_fixture_requested(2, 0x20));
     lapic_reset(&test_cpus[2].lapic);
     assert_int_equal(lapic_mode(&test_cpus[2].lapic), APIC_MODE_XAPIC);
     assert_int_equal(test_cpus[2].mode, APIC_MODE_XAPIC);
@@ -347,6 +351,14 @@ static void hardware_self_ipi_in_x2apic_mode(void **state)
     lapic_fixture_x2apic(3);
     hardware_write(&test_cpus[3], 0x3f0, 0x66);
     assert_true(lapic_fixture_requested(3, 0x66));
+    hardware_write(&test_cpus[3], 0x80, 0x77);
+    assert_false(lapic_fixture_requested(3, 0x77));
+    assert_int_equal(msr(&test_cpus[3], 0x808), 0x77);
+    lapic_fixture_enable(4);
+    hardware_write(&test_cpus[4], 0x3f0, 0x66); /* no such register in xAPIC mode */
+    assert_false(lapic_fixture_requested(4, 0x66));
+    hardware_write(&test_cpus[4], 0x20, 0x99000000);
+    assert_int_equal(lapic_fixture_read(4, 0x20), 4u << 24);
 }
 
 int main(void)

@@ -52,6 +52,8 @@ static void one_shot_fires_once_at_its_time(void **state)
     test_clock_run_until(&test_time, 10000000);
     assert_int_equal(taken(), 0);
     assert_int_equal(lapic_fixture_read(0, INITIAL_COUNT), 1000);
+    lapic_fixture_write(0, DIVIDE, 0); /* nothing runs that it could slow down */
+    assert_int_equal(timer_next_deadline(&test_time.timers), TIMER_NEVER);
 }
 
 static void the_count_goes_down_with_time(void **state)
@@ -136,6 +138,10 @@ static void periodic_merges_what_was_missed(void **state)
     timer_run(&test_time.timers, test_time.now);
     assert_int_equal(timer_next_deadline(&test_time.timers), 11 * 1000 * TICK);
     assert_int_equal(lapic_fixture_read(0, CURRENT_COUNT), 1000);
+    /* A nanosecond before it. */
+    test_time.now = 13 * 1000 * TICK - 1;
+    timer_run(&test_time.timers, test_time.now);
+    assert_int_equal(timer_next_deadline(&test_time.timers), 13 * 1000 * TICK);
 }
 
 static void a_period_too_short_to_serve_leaves_time_to_run(void **state)
@@ -205,6 +211,8 @@ static void a_tsc_deadline_in_the_past_fires_at_once(void **state)
     lapic_tsc_deadline_write(lapic, 0); /* disarms */
     test_clock_run_until(&test_time, 1000000);
     assert_int_equal(taken(), 0);
+    lapic_tsc_deadline_write(lapic, TEST_TSC_START + test_time.now * TEST_TSC_PER_NS); /* now */
+    assert_int_equal(taken(), 1);
     /* Earlier deadline over an armed one. */
     lapic_tsc_deadline_write(lapic, 1ull << 60);
     lapic_tsc_deadline_write(lapic, 2);
@@ -230,6 +238,21 @@ static void modes_do_not_mix(void **state)
     lapic_fixture_write(0, LVT_TIMER, PERIODIC | VECTOR);
     assert_int_equal(timer_next_deadline(&test_time.timers), TIMER_NEVER);
     assert_int_equal(lapic_tsc_deadline_read(lapic), 0);
+}
+
+static void a_jump_of_the_tsc_moves_its_deadline(void **state)
+{
+    (void)state;
+    lapic_fixture_write(0, LVT_TIMER, DEADLINE | VECTOR);
+    lapic_tsc_deadline_write(lapic, TEST_TSC_START + 30000);
+    test_tsc_jump = 20000;
+    lapic_tsc_changed(lapic);
+    assert_int_equal(timer_next_deadline(&test_time.timers), 10000 / TEST_TSC_PER_NS + 1);
+    test_tsc_jump = 40000;
+    lapic_tsc_changed(lapic);
+    assert_int_equal(taken(), 1);
+    lapic_tsc_changed(lapic);
+    assert_int_equal(taken(), 0);
 }
 
 static void reset_stops_it(void **state)
@@ -260,6 +283,7 @@ int main(void)
         cmocka_unit_test_setup(tsc_deadline_fires_when_the_tsc_is_there, setup),
         cmocka_unit_test_setup(a_tsc_deadline_in_the_past_fires_at_once, setup),
         cmocka_unit_test_setup(modes_do_not_mix, setup),
+        cmocka_unit_test_setup(a_jump_of_the_tsc_moves_its_deadline, setup),
         cmocka_unit_test_setup(reset_stops_it, setup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

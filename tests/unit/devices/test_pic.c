@@ -93,6 +93,7 @@ static void power_up_delivers_nothing(void **state)
 static void initialisation_words(void **state)
 {
     (void)state;
+    pic_set_irq(&pic, 0, true);
     pic_set_irq(&pic, 4, true);
     assert_true(intr);
     out(MASTER + 1, 0xff);
@@ -114,6 +115,23 @@ static void initialisation_words(void **state)
     out(MASTER + 1, 0x70);
     out(MASTER + 1, 0x12);
     assert_int_equal(in(MASTER + 1), 0x12);
+    /* No ICW4: neither automatic EOI nor special fully nested mode is left from before. */
+    initialise(0x13);
+    out(MASTER, 0x80);
+    out(MASTER, 0x12);
+    out(MASTER + 1, 0x20);
+    pulse(12);
+    assert_int_equal(pic_acknowledge(&pic), 0x2c);
+    assert_int_equal(isr(MASTER), 0x04);
+    pulse(9);
+    assert_false(intr);
+    initialise(3); /* nor is rotation */
+    pulse(0);
+    assert_int_equal(pic_acknowledge(&pic), 0x20);
+    pulse(0);
+    pulse(5);
+    assert_int_equal(pic_acknowledge(&pic), 0x20);
+    assert_int_equal(pic_acknowledge(&pic), 0x25);
     /* No ICW4, but ICW3. */
     out(MASTER, 0x10);
     out(MASTER + 1, 0x70);
@@ -163,6 +181,7 @@ static void an_interrupt_from_the_slave(void **state)
     pulse(1); /* higher at the master */
     assert_true(intr);
     assert_int_equal(pic_acknowledge(&pic), 0x21);
+    pic_set_irq(&pic, 16, true);
     pic_set_irq(&pic, 2, true); /* the cascade is no input of the PC */
     assert_int_equal(irr(MASTER), 0);
 }
@@ -412,7 +431,11 @@ static void poll_mode(void **state)
     assert_int_equal(in(SLAVE), 0x85);
     assert_int_equal(isr(SLAVE), 0x20);
     assert_int_equal(isr(MASTER), 0x04);
-    assert_int_equal(in(MASTER + 1), 0); /* one read only, then the mask again */
+    out(MASTER + 1, 0x55);
+    assert_int_equal(in(MASTER + 1), 0x55); /* one read only, then the mask again */
+    out(MASTER, POLL);
+    assert_int_equal(in(MASTER), 0);
+    assert_int_equal(in(MASTER + 1), 0x55);
 }
 
 static void which_register_is_read(void **state)

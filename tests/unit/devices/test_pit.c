@@ -111,6 +111,9 @@ static void missed_interrupts_merge(void **state)
     timer_run(&test_time.timers, test_time.now);
     assert_int_equal(rises, 1);
     assert_int_equal(timer_next_deadline(&test_time.timers), time_of(1 + 8000));
+    test_time.now = time_of(1 + 8997); /* the next one is near: it is not skipped */
+    timer_run(&test_time.timers, test_time.now);
+    assert_int_equal(timer_next_deadline(&test_time.timers), time_of(1 + 9000));
 }
 
 static void a_period_too_short_to_serve_leaves_time_to_run(void **state)
@@ -142,6 +145,17 @@ static void a_one_shot_interrupts_once(void **state)
         assert_int_equal(rise_times[0], time_of(11 + 500 + mode / 4));
         assert_true(line);
     }
+}
+
+static void a_short_one_shot_is_exact(void **state)
+{
+    (void)state;
+    go_to(PIT_HZ - 6);
+    program(0, 0, 5);
+    assert_int_equal(timer_next_deadline(&test_time.timers), 1000000000);
+    rises = 0;
+    go_to(PIT_HZ);
+    assert_int_equal(rises, 1);
 }
 
 static void a_new_count_restarts_a_one_shot(void **state)
@@ -537,6 +551,7 @@ int main(void)
         cmocka_unit_test_setup(missed_interrupts_merge, setup),
         cmocka_unit_test_setup(a_period_too_short_to_serve_leaves_time_to_run, setup),
         cmocka_unit_test_setup(a_one_shot_interrupts_once, setup),
+        cmocka_unit_test_setup(a_short_one_shot_is_exact, setup),
         cmocka_unit_test_setup(a_new_count_restarts_a_one_shot, setup),
         cmocka_unit_test_setup(leaving_mode_0_is_an_edge, setup),
         cmocka_unit_test_setup(latch_holds_until_read, setup),
