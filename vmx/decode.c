@@ -26,9 +26,10 @@ bool exit_unblocked_nmi(const struct vmx_raw_exit *raw)
 static void decode_io(const struct vmx_raw_exit *raw, struct vm_exit *exit)
 {
     static const uint8_t address_sizes[] = {2, 4, 8, 0, 0, 0, 0, 0};
+    static const int8_t segments[] = {SEGMENT_ES, SEGMENT_CS, SEGMENT_SS, SEGMENT_DS,
+                                      SEGMENT_FS, SEGMENT_GS, -1,         -1};
     uint64_t qualification = raw->qualification;
     uint32_t info = raw->instruction_info;
-    int segment;
 
     exit->io.port = (uint16_t)(qualification >> IO_PORT_SHIFT);
     exit->io.size = (uint8_t)((qualification & IO_SIZE_MASK) + 1);
@@ -43,8 +44,8 @@ static void decode_io(const struct vmx_raw_exit *raw, struct vm_exit *exit)
     }
     exit->io.address_size = address_sizes[info >> INFO_ADDRESS_SIZE_SHIFT & INFO_ADDRESS_SIZE_MASK];
     /* INS always stores through ES and leaves the field undefined. */
-    segment = exit->io.in ? SEGMENT_ES : (int)(info >> INFO_SEGMENT_SHIFT & INFO_SEGMENT_MASK);
-    exit->io.segment = segment <= SEGMENT_GS ? (int8_t)segment : -1;
+    exit->io.segment =
+        segments[exit->io.in ? SEGMENT_ES : info >> INFO_SEGMENT_SHIFT & INFO_SEGMENT_MASK];
     exit->io.linear = raw->guest_linear;
 }
 
