@@ -29,7 +29,7 @@
 #define INT_ENABLE_SENT      0x02u
 #define INT_IDENTITY_NONE    0x01u
 #define INT_IDENTITY_FIFO    0xc0u
-#define FIFO_ENABLE            0x03u /* and the receiver emptied; interrupt from the first byte */
+#define FIFO_ENABLE          0x03u /* and the receiver emptied; interrupt from the first byte */
 #define LINE_CONTROL_8N1     0x03u
 #define LINE_CONTROL_DLAB    0x80u
 #define MODEM_CONTROL_DTR    0x01u

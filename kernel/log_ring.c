@@ -26,7 +26,10 @@ void log_ring_write(struct log_ring *ring, enum log_level level, uint64_t tsc, c
     for (size_t i = 0; i < length; i++) {
         unsigned char c = (unsigned char)text[i];
 
-        slot->text[i] = c < ' ' || c == 0x7f ? '?' : text[i];
+        slot->text[i] = text[i];
+        if (c < ' ' || c == 0x7f) {
+            slot->text[i] = '?';
+        }
     }
     atomic_store_explicit(&slot->sequence, number + 1, memory_order_release);
 }

@@ -143,7 +143,7 @@ static bool sleep_package(const struct acpi_table *table, size_t at, uint32_t ty
 
 void acpi_parse_s5(const struct acpi_table *table, struct acpi_info *info)
 {
-    static const char name[4] = {'_', 'S', '5', '_'};
+    static const uint8_t name[4] = {'_', 'S', '5', '_'};
     const uint8_t *end = table->bytes + table->length;
     uint32_t types[2];
 

@@ -68,7 +68,7 @@ static uint32_t pixel(unsigned x, unsigned y)
     unsigned bytes = (info.framebuffer.bits_per_pixel + 7u) / 8;
     uint32_t value = 0;
 
-    memcpy(&value, pixels + (size_t)y * info.framebuffer.pitch + x * bytes, bytes);
+    memcpy(&value, pixels + (size_t)y * info.framebuffer.pitch + (size_t)x * bytes, bytes);
     return value;
 }
 

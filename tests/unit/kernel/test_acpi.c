@@ -463,10 +463,10 @@ static void test_s5_forms(void **state)
 static void test_garbage(void **state)
 {
     static const struct {
-        uint32_t at;
         const char *signature;
+        uint32_t at;
         uint32_t length;
-    } tables[] = {{MADT, "APIC", 200}, {MCFG, "MCFG", 92}, {FADT, "FACP", 244}, {DSDT, "DSDT", 65}};
+    } tables[] = {{"APIC", MADT, 200}, {"MCFG", MCFG, 92}, {"FACP", FADT, 244}, {"DSDT", DSDT, 65}};
 
     (void)state;
     srand(7);

@@ -46,9 +46,9 @@ static void test_midnight_and_noon(void **state)
     time.hour = 0x12;
     assert_int_equal(cmos_time_to_unix(&time), midnight);
     time.hour = 0x12 | CMOS_HOUR_PM;
-    assert_int_equal(cmos_time_to_unix(&time), midnight + 12 * 3600);
+    assert_int_equal(cmos_time_to_unix(&time), midnight + UINT64_C(12) * 3600);
     time.hour = 0x01 | CMOS_HOUR_PM;
-    assert_int_equal(cmos_time_to_unix(&time), midnight + 13 * 3600);
+    assert_int_equal(cmos_time_to_unix(&time), midnight + UINT64_C(13) * 3600);
 }
 
 static void test_dates(void **state)

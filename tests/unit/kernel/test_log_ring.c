@@ -114,6 +114,9 @@ static void test_waits_for_unfinished_line(void **state)
 
 #define THREADS          4
 #define LINES_PER_THREAD 20000u
+#define LINES_ALL        UINT64_C(80000)
+
+_Static_assert(LINES_ALL == THREADS * LINES_PER_THREAD, "what all threads write");
 
 static void *write_many(void *argument)
 {
@@ -143,7 +146,7 @@ static void test_concurrent_writers(void **state)
         assert_int_equal(
             pthread_create(&threads[i], NULL, write_many, (void *)(uintptr_t)&numbers[i]), 0);
     }
-    while (seen < THREADS * LINES_PER_THREAD) {
+    while (seen < LINES_ALL) {
         unsigned a;
         unsigned b;
         unsigned c;
@@ -155,7 +158,7 @@ static void test_concurrent_writers(void **state)
         }
         seen += record.lost + 1;
         /* Lag behind now and then, to read where the writers are writing. */
-        while (seen % 64 == 0 && atomic_load(&ring.head) < THREADS * LINES_PER_THREAD &&
+        while (seen % 64 == 0 && atomic_load(&ring.head) < LINES_ALL &&
                atomic_load(&ring.head) - cursor < LOG_RING_LINES) {
         }
         assert_int_equal(sscanf(record.text, "%u:%u:%u:%u:%u", &a, &b, &c, &d, &e), 5);
@@ -167,8 +170,8 @@ static void test_concurrent_writers(void **state)
     for (unsigned i = 0; i < THREADS; i++) {
         pthread_join(threads[i], NULL);
     }
-    assert_int_equal(seen, THREADS * LINES_PER_THREAD);
-    assert_int_equal(cursor, THREADS * LINES_PER_THREAD);
+    assert_int_equal(seen, LINES_ALL);
+    assert_int_equal(cursor, LINES_ALL);
 }
 
 static void assert_line(uint64_t time_ns, const char *expected)
