@@ -116,7 +116,7 @@ static void test_waits_for_unfinished_line(void **state)
 #define LINES_PER_THREAD 20000u
 #define LINES_ALL        UINT64_C(80000)
 
-_Static_assert(LINES_ALL == THREADS * LINES_PER_THREAD, "what all threads write");
+_Static_assert(LINES_ALL == (uint64_t)THREADS * LINES_PER_THREAD, "what all threads write");
 
 static void *write_many(void *argument)
 {
