@@ -110,13 +110,19 @@ bool console_work(void)
     return more;
 }
 
-void console_put_synchronous(const char *text, size_t length)
+void console_flush(void)
 {
     for (const struct console_sink *sink = sinks; sink; sink = sink->next) {
         sink->flush();
-        if (sink->space() >= length) {
-            sink->write(text, length);
-        }
-        sink->flush();
     }
+}
+
+void console_put_line_synchronous(const char *text, size_t length)
+{
+    console_flush();
+    if (!line_start) {
+        put("\r\n", 2);
+    }
+    put(text, length);
+    console_flush();
 }

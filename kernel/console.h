@@ -46,8 +46,11 @@ bool console_at_line_start(void);
  * NMI. */
 bool console_work(void);
 
-/** Shows `length` bytes and brings everything out before it returns, past all locks: only when the
- * kernel is about to end, with the other CPUs stopped. */
-void console_put_synchronous(const char *text, size_t length);
+/** Brings out all that was put before it returns, past all locks: only when the kernel is about to
+ * end, with the other CPUs stopped. */
+void console_flush(void);
+
+/** As console_put_line and console_flush in one. */
+void console_put_line_synchronous(const char *text, size_t length);
 
 #endif

@@ -96,11 +96,11 @@ void log_flush(void)
     char line[LOG_LINE_MAX];
     bool interrupts = interrupts_save();
 
-    console_put_synchronous("", 0);
+    console_flush();
     while (log_ring_read(&ring, &console_cursor, &record, true)) {
         size_t length = log_format_line(&record, time_from_tsc(record.tsc), line);
 
-        console_put_synchronous(line, length);
+        console_put_line_synchronous(line, length);
     }
     interrupts_restore(interrupts);
 }
