@@ -185,6 +185,11 @@ static inline void load_tr(uint16_t selector)
     __asm__ volatile("ltr %0" : : "r"(selector));
 }
 
+static inline void load_ldt(uint16_t selector)
+{
+    __asm__ volatile("lldt %0" : : "r"(selector));
+}
+
 /* The test device's hypercalls: guest/hypercall.h. */
 static inline uint64_t vmcall(uint64_t rax, uint64_t rbx, uint64_t rcx, uint64_t rdx)
 {

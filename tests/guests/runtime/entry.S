@@ -1,6 +1,6 @@
 /*
  * From the boot loader's 32-bit protected mode (multiboot 1) to C in long mode: identity mapping of
- * the first 4 GiB for the supervisor, and of the first GiB for rings 3 at USER_ALIAS.
+ * 4 GiB for the supervisor, but for the third GiB: there lies the first one again, for ring 3.
  */
 #include "tests/guests/runtime/layout.h"
 
@@ -47,7 +47,6 @@ _start:
     movl $(page_pdpt + 7), page_pml4
     movl $(page_directories + 0x0003), page_pdpt
     movl $(page_directories + 0x1003), page_pdpt + 8
-    movl $(page_directories + 0x2003), page_pdpt + 16
     movl $(page_directories + 0x3003), page_pdpt + 24
     movl $(page_user_directory + 7), page_pdpt + 8 * USER_ALIAS_PDPT_INDEX
     xorl %ecx, %ecx

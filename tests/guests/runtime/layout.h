@@ -20,9 +20,9 @@
 #define SPARE     0x78 /* for tests that want a descriptor of their own: two slots */
 #define GDT_SLOTS 24
 
-/* The first GiB again, accessible to ring 3. */
-#define USER_ALIAS            0x4000000000
-#define USER_ALIAS_PDPT_INDEX 256
+/* The first GiB again, accessible to ring 3, and within reach of 32-bit code. */
+#define USER_ALIAS            0x80000000
+#define USER_ALIAS_PDPT_INDEX 2
 
 /* Ends code that runs in another ring: see run_in_ring(). */
 #define RETURN_VECTOR 0x80

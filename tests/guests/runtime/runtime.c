@@ -20,6 +20,11 @@ extern uint32_t boot_magic;
 extern uint32_t boot_information;
 void runtime_main(void);
 
+/* The compiler may call these for structures. */
+void *memset(void *to, int value, size_t size);
+void *memcpy(void *to, const void *from, size_t size);
+int memcmp(const void *left, const void *right, size_t size);
+
 static const struct test *current;
 static bool current_failed;
 static bool current_skipped;
@@ -113,7 +118,7 @@ void check_failed(const char *file, int line, const char *condition, uint64_t go
                   uint64_t expected, bool values)
 {
     current_failed = true;
-    print("FAIL %s: %s:%d %s", current->name, file, line, condition);
+    print("FAIL %s: %s:%d %s", current != NULL ? current->name : "start", file, line, condition);
     if (values) {
         print(" (0x%lx, 0x%lx)", got, expected);
     }
@@ -186,12 +191,17 @@ static void read_command_line(void)
     }
 }
 
-bool under_innkeeper(void)
+static bool hypervisor_is(const char *signature)
 {
     struct cpuid answer = cpuid(0x40000000, 0);
 
-    return (cpuid(1, 0).ecx & (1u << 31)) != 0 && answer.ebx == 0x6b6e6e49 && /* "Innk" */
-           answer.ecx == 0x65706565;                                          /* "eepe" */
+    return (cpuid(1, 0).ecx & (1u << 31)) != 0 && memcmp(&answer.ebx, signature, 4) == 0 &&
+           memcmp(&answer.ecx, signature + 4, 4) == 0;
+}
+
+bool under_innkeeper(void)
+{
+    return hypervisor_is("Innkeepe");
 }
 
 void __attribute__((weak)) prepare(void)
@@ -221,11 +231,6 @@ void runtime_main(void)
     print("done: %u passed, %u failed\n", passed, failed);
     exit_guest(failed != 0);
 }
-
-/* The compiler may call these for structures. */
-void *memset(void *to, int value, size_t size);
-void *memcpy(void *to, const void *from, size_t size);
-int memcmp(const void *left, const void *right, size_t size);
 
 void *memset(void *to, int value, size_t size)
 {

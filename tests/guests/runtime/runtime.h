@@ -2,9 +2,9 @@
  * What every test guest is made of: tests, checks, exceptions that are expected, output.
  *
  * A guest prints "PASS name", "SKIP name: why" or "FAIL name: file:line what" and at its end
- * "done: N passed, N failed"; then it writes 0 or 1 to port 0xf4. It runs under Innkeeper, under
- * QEMU (-debugcon, isa-debug-exit) and on bare Bochs (port_e9_hack): what a real CPU does is what
- * the tests ask for.
+ * "done: N passed, N failed"; then it writes 0 or 1 to port 0xf4. It runs under Innkeeper and on
+ * bare Bochs (port_e9_hack), where it has to pass too: what a real CPU does is what the tests ask
+ * for. Under QEMU (-debugcon, isa-debug-exit) it runs, but without KVM that CPU skips many checks.
  */
 #ifndef TESTS_GUESTS_RUNTIME_RUNTIME_H
 #define TESTS_GUESTS_RUNTIME_RUNTIME_H

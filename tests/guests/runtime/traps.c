@@ -97,8 +97,8 @@ int run_in_ring(unsigned ring, void (*code)(void), uint64_t rflags)
 int run_in_compatibility_mode(void (*code)(void), uint64_t rflags)
 {
     trap.vector = NO_TRAP;
-    enter_ring((uint64_t)(uintptr_t)code, USER_CS32, ring_flags(rflags),
-               (uint64_t)(uintptr_t)(ring_stack + STACK_SIZE), USER_DS);
+    enter_ring(user_address(code), USER_CS32, ring_flags(rflags),
+               user_address(ring_stack + STACK_SIZE), USER_DS);
     return trap.vector;
 }
 
@@ -115,6 +115,7 @@ void load_descriptor_tables(void)
     load_gdt(&gdt_pointer);
     load_idt(&idt_pointer);
     load_tr(TSS);
+    load_ldt(0); /* RESET leaves one in force */
 }
 
 void traps_init(void)
