@@ -83,8 +83,8 @@ TEST(address_msrs)
         cpuid(0, 0);
         CHECK_EQUAL(rdmsr(indexes[i]), UINT64_C(0xffff8123456789ab));
         CHECK_EQUAL(try_wrmsr(indexes[i], NON_CANONICAL), EXCEPTION_GP);
+        wrmsr(indexes[i], old);
     }
-    wrmsr(indexes[i], old);
 }
 
 TEST(plain_msrs)
