@@ -12,44 +12,36 @@ static uint64_t all_ones(unsigned size)
 int port_bus_add(struct port_bus *bus, uint16_t first, uint16_t count, void *device,
                  port_read_fn read, port_write_fn write)
 {
-    unsigned place = 0;
-
     if (count == 0 || first + count > 0x10000) {
         return -EINVAL;
     }
     uint16_t last = (uint16_t)(first + count - 1);
 
-    while (place < bus->count && bus->ranges[place].last < first) {
-        place++;
-    }
-    if (place < bus->count && bus->ranges[place].first <= last) {
-        return -EBUSY;
+    for (unsigned i = 0; i < bus->count; i++) {
+        if (bus->ranges[i].first <= last && first <= bus->ranges[i].last) {
+            return -EBUSY;
+        }
     }
     if (bus->count == PORT_BUS_MAX) {
         return -ENOSPC;
     }
-    memmove(&bus->ranges[place + 1], &bus->ranges[place],
-            (bus->count - place) * sizeof(bus->ranges[0]));
-    bus->ranges[place] = (struct port_range){first, last, device, read, write};
-    bus->count++;
+    bus->ranges[bus->count++] = (struct port_range){first, last, device, read, write};
+    for (unsigned port = first; port <= last && port < PORT_BUS_DIRECT; port++) {
+        bus->direct[port] = (uint8_t)bus->count;
+    }
     return 0;
 }
 
 static const struct port_range *find_port(const struct port_bus *bus, uint16_t port)
 {
-    unsigned low = 0;
-    unsigned high = bus->count;
+    if (port < PORT_BUS_DIRECT) {
+        unsigned place = bus->direct[port];
 
-    while (low < high) {
-        unsigned middle = (low + high) / 2;
-        const struct port_range *range = &bus->ranges[middle];
-
-        if (port > range->last) {
-            low = middle + 1;
-        } else if (port < range->first) {
-            high = middle;
-        } else {
-            return range;
+        return place ? &bus->ranges[place - 1] : NULL;
+    }
+    for (unsigned i = 0; i < bus->count; i++) {
+        if (bus->ranges[i].first <= port && port <= bus->ranges[i].last) {
+            return &bus->ranges[i];
         }
     }
     return NULL;

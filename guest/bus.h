@@ -12,6 +12,9 @@
 #define PORT_BUS_MAX 40
 #define MMIO_BUS_MAX 16
 
+/* Ports below this, where a PC's old devices are, find their device by a table. */
+#define PORT_BUS_DIRECT 0x800
+
 struct port_range {
     uint16_t first;
     uint16_t last;
@@ -21,8 +24,9 @@ struct port_range {
 };
 
 struct port_bus {
-    struct port_range ranges[PORT_BUS_MAX]; /* sorted by first port */
+    struct port_range ranges[PORT_BUS_MAX]; /* as added */
     unsigned count;
+    uint8_t direct[PORT_BUS_DIRECT]; /* by port: index in ranges + 1, 0 for none */
 };
 
 struct mmio_range {
@@ -34,7 +38,7 @@ struct mmio_range {
 };
 
 struct mmio_bus {
-    struct mmio_range ranges[MMIO_BUS_MAX];
+    struct mmio_range ranges[MMIO_BUS_MAX]; /* sorted by first address */
     unsigned count;
 };
 

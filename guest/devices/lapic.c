@@ -7,6 +7,7 @@
 
 int lapic_highest(const struct lapic *lapic, unsigned offset)
 {
+#pragma GCC unroll 8
     for (int word = 7; word >= 0; word--) {
         uint32_t bits = lapic_get(lapic, offset + (unsigned)word * 16);
 

@@ -48,7 +48,7 @@ static struct probe probes[PORT_BUS_MAX];
 static int setup(void **state)
 {
     (void)state;
-    ports.count = 0;
+    ports = (struct port_bus){0};
     memory.count = 0;
     for (unsigned i = 0; i < PORT_BUS_MAX; i++) {
         probes[i] = (struct probe){.name = (uint8_t)i};
@@ -65,6 +65,11 @@ static void ports_reach_their_device(void **state)
 {
     (void)state;
     assert_int_equal(add_port(3, 0x3f8, 8), 0);
+    assert_int_equal(add_port(5, PORT_BUS_DIRECT - 1, 2), 0);
+    assert_int_equal(port_bus_read(&ports, PORT_BUS_DIRECT - 1, 1), 0x10050);
+    assert_int_equal(port_bus_read(&ports, PORT_BUS_DIRECT, 1), 0x10051);
+    assert_int_equal(port_bus_read(&ports, PORT_BUS_DIRECT + 1, 1), 0xff);
+    assert_int_equal(port_bus_read(&ports, PORT_BUS_DIRECT - 1, 2), 0x20050);
     assert_int_equal(add_port(1, 0x20, 2), 0);
     assert_int_equal(add_port(4, 0xcf9, 1), 0);
     assert_int_equal(add_port(2, 0x40, 4), 0);

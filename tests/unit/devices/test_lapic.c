@@ -1,4 +1,6 @@
 /* Requests, priorities, EOI, errors, local interrupt pins. */
+#include <pthread.h>
+#include <sched.h>
 #include <string.h>
 
 #include "tests/unit/devices/lapic_fixture.h"
@@ -224,6 +226,49 @@ static void random_requests_match_the_model(void **state)
     }
 }
 
+#define ROUNDS 20000u
+
+static unsigned taken_rounds;
+
+/* Another CPU: asks for the next interrupt when the last one was taken. Every other time a vector
+ * is level-triggered, so that a trigger mode that came apart from its vector shows. */
+static void *deliver_from_elsewhere(void *argument)
+{
+    (void)argument;
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        while (__atomic_load_n(&taken_rounds, __ATOMIC_ACQUIRE) != round) {
+            sched_yield();
+        }
+        deliver(DELIVERY_FIXED, (uint8_t)(0x40 + round % 64), round & 64);
+    }
+    return NULL;
+}
+
+static void requests_from_another_cpu_are_not_lost(void **state)
+{
+    pthread_t thread;
+    unsigned eois = 0;
+
+    (void)state;
+    taken_rounds = 0;
+    assert_int_equal(pthread_create(&thread, NULL, deliver_from_elsewhere, NULL), 0);
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        int vector;
+
+        do {
+            vector = lapic_fixture_take(0);
+            sched_yield();
+        } while (vector < 0);
+        assert_int_equal(vector, 0x40 + round % 64);
+        lapic_eoi(&cpu->lapic);
+        eois += !!(round & 64);
+        assert_int_equal(cpu->eois, eois);
+        __atomic_store_n(&taken_rounds, round + 1, __ATOMIC_RELEASE);
+    }
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_int_equal(lapic_fixture_take(0), -1);
+}
+
 static void illegal_vectors_are_errors(void **state)
 {
     (void)state;
@@ -333,6 +378,7 @@ static void lint0_as_a_fixed_edge(void **state)
     assert_false(pending().pic);
     assert_int_equal(lapic_fixture_take(0), 0x31);
     lapic_fixture_write(0, EOI, 0);
+    assert_int_equal(cpu->eois, 0);
     assert_int_equal(lapic_fixture_take(0), -1);
     lapic_set_lint(&cpu->lapic, 0, false);
     lapic_set_lint(&cpu->lapic, 0, true);
@@ -364,6 +410,7 @@ static void a_disabled_lapic_leaves_its_pins_to_the_cpu(void **state)
     assert_int_equal(pending().apic_irr, -1);
     lapic_set_lint(&cpu->lapic, 0, true);
     assert_true(pending().pic);
+    assert_int_equal(cpu->nmis, 0);
     lapic_set_lint(&cpu->lapic, 1, true);
     assert_int_equal(cpu->nmis, 1);
     deliver(DELIVERY_FIXED, 0x41, false);
@@ -391,6 +438,8 @@ static void virtual_wire_as_firmware_leaves_it(void **state)
     assert_int_equal(lapic_fixture_read(0, SVR), 0x1ff);
     assert_int_equal(lapic_fixture_read(0, LINT0), 0x700);
     assert_int_equal(lapic_fixture_read(0, LINT1), 0x400);
+    deliver(DELIVERY_FIXED, 0x41, false);
+    assert_int_equal(lapic_fixture_take(0), 0x41);
 }
 
 int main(void)
@@ -403,6 +452,7 @@ int main(void)
         cmocka_unit_test_setup(eoi_broadcast_can_be_suppressed, setup),
         cmocka_unit_test_setup(hardware_eoi_reaches_the_ioapic, setup),
         cmocka_unit_test_setup(random_requests_match_the_model, setup),
+        cmocka_unit_test_setup(requests_from_another_cpu_are_not_lost, setup),
         cmocka_unit_test_setup(illegal_vectors_are_errors, setup),
         cmocka_unit_test_setup(reserved_registers_are_errors, setup),
         cmocka_unit_test_setup(software_disabled_takes_no_vectors_but_keeps_what_it_has, setup),
