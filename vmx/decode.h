@@ -63,14 +63,17 @@ static inline unsigned exit_needs(uint32_t reason)
     return index < EXIT_REASON_COUNT ? exit_traits[index].needs : NEEDS_QUALIFICATION;
 }
 
-/**
- * Takes apart an exit of which the reason and the instruction's length tell all, that is, one with
- * exit_needs(reason) == NEEDS_LENGTH: what decode_exit would do, for the exits that must be fast.
- */
+/** True if the reason and the instruction's length tell all: decode_plain_exit can do it. */
+static inline bool exit_is_plain(uint32_t reason)
+{
+    return reason < EXIT_REASON_COUNT && exit_traits[reason].needs == NEEDS_LENGTH;
+}
+
+/** Takes a plain exit apart: what decode_exit would do, for the exits that must be fast. */
 static inline void decode_plain_exit(uint32_t reason, uint32_t instruction_length,
                                      struct vm_exit *exit)
 {
-    exit->kind = (enum vm_exit_kind)exit_traits[reason & EXIT_REASON_BASIC_MASK].kind;
+    exit->kind = (enum vm_exit_kind)exit_traits[reason].kind;
     exit->reason = reason;
     exit->instruction_length = (uint8_t)instruction_length;
 }

@@ -1,10 +1,11 @@
 /*
  * The way into the guest and back. From the moment the guest's registers are loaded there is
  * nothing left but RSP, and after the exit RSP is what HOST_RSP says: the same stack, at the same
- * depth, with the address of the guest's registers on top.
+ * depth, with the address of the vCPU on top.
  */
 #include "vmx/entry.h"
 
+/* The vCPU begins with its registers, by enum gpr. */
 #define RAX 0
 #define RCX 8
 #define RDX 16
@@ -24,7 +25,7 @@
     .text
     .code64
 
-/* int vmx_enter_guest(uint64_t *gpr, uint64_t *host_rsp, bool launched) */
+/* struct virt_vcpu *vmx_enter_guest(struct virt_vcpu *vcpu, uint64_t *host_rsp) */
     .globl vmx_enter_guest
     .type vmx_enter_guest, @function
     .balign 64
@@ -39,7 +40,6 @@ vmx_enter_guest:
     cmp %rsp, (%rsi)
     jne .Lset_host_rsp
 .Lload:
-    test %dl, %dl               /* MOV leaves the flags alone */
     mov RAX(%rdi), %rax
     mov RCX(%rdi), %rcx
     mov RDX(%rdi), %rdx
@@ -55,13 +55,19 @@ vmx_enter_guest:
     mov R14(%rdi), %r14
     mov R15(%rdi), %r15
     mov RDI(%rdi), %rdi
-    jz .Llaunch
     vmresume
-    jmp .Lfailed
-.Llaunch:
+
+    /* Refused. The first entry since the VMCS was cleared is VMLAUNCH's (SDM vol. 3, 25.1). */
+    push %rax
+    mov $ENTRY_INSTRUCTION_ERROR_FIELD, %eax
+    vmread %rax, %rax
+    cmp $ENTRY_ERROR_NOT_LAUNCHED, %eax
+    pop %rax
+    jne .Lrefused
     vmlaunch
-.Lfailed:
-    mov $1, %eax
+.Lrefused:
+    pop %rdi
+    xor %eax, %eax
     jmp .Lreturn
 
 /* Rare: the caller runs at another stack depth, or the vCPU on another CPU, than the last time. */
@@ -94,9 +100,8 @@ vmx_exit_point:
     mov %r14, R14(%rdi)
     mov %r15, R15(%rdi)
     pop RDI(%rdi)
-    xor %eax, %eax
+    pop %rax
 .Lreturn:
-    pop %rdi
     pop %r15
     pop %r14
     pop %r13

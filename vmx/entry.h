@@ -4,20 +4,21 @@
 #ifndef VMX_ENTRY_H
 #define VMX_ENTRY_H
 
-#define ENTRY_HOST_RSP_FIELD 0x6c14
+#define ENTRY_HOST_RSP_FIELD          0x6c14
+#define ENTRY_INSTRUCTION_ERROR_FIELD 0x4400
+#define ENTRY_ERROR_NOT_LAUNCHED      5
 
 #ifndef __ASSEMBLER__
 
-#include <stdbool.h>
-#include <stdint.h>
+#include "virt/vcpu.h"
 
 /**
- * Loads the guest's general-purpose registers from `gpr` (by enum gpr; RSP is the VMCS's), runs the
- * guest on the current VMCS, and stores them back when it exits. `host_rsp` is the cached value of
- * the VMCS's HOST_RSP field. Returns 0 after a VM exit, which a failed check of the guest state is
- * too, or 1 when the instruction itself failed. Interrupts off.
+ * Loads the guest's general-purpose registers from the vCPU (RSP is the VMCS's), runs the guest on
+ * the current VMCS, and stores them back when it exits. `host_rsp` is the cached value of the
+ * VMCS's HOST_RSP field. Interrupts off. Returns the vCPU after a VM exit, which a failed check of
+ * the guest state is too, so that the caller need not keep it; NULL when the instruction failed.
  */
-int vmx_enter_guest(uint64_t *gpr, uint64_t *host_rsp, bool launched);
+struct virt_vcpu *vmx_enter_guest(struct virt_vcpu *vcpu, uint64_t *host_rsp);
 
 /** Where every VM exit arrives: HOST_RIP. Not to be called. */
 void vmx_exit_point(void);

@@ -99,7 +99,6 @@ void vmx_prepare_events(struct vmx_vcpu *vcpu)
     struct injection injection;
 
     vcpu->virt.events_changed = false;
-    vcpu->entry_work &= (uint8_t)~ENTRY_DECIDE;
     read_injection_input(vcpu, &input);
     decide_injection(&input, &injection);
     accept(vcpu, &injection);
@@ -120,9 +119,7 @@ void vmx_prepare_events(struct vmx_vcpu *vcpu)
     }
     vmcs_set_proc(vcpu, PROC_INTERRUPT_WINDOW_EXITING, injection.interrupt_window);
     vmcs_set_proc(vcpu, PROC_NMI_WINDOW_EXITING, injection.nmi_window);
-    if (injection.decide_again) {
-        vcpu->entry_work |= ENTRY_DECIDE;
-    }
+    vcpu->virt.events_changed |= injection.decide_again;
 }
 
 bool vmx_has_deliverable_event(struct virt_vcpu *virt_vcpu)
@@ -131,7 +128,7 @@ bool vmx_has_deliverable_event(struct virt_vcpu *virt_vcpu)
     struct injection_input input;
 
     read_injection_input(vcpu, &input);
-    return (vcpu->entry_work & ENTRY_SHUTDOWN) || injection_has_deliverable(&input);
+    return vcpu->shut_down || injection_has_deliverable(&input);
 }
 
 void vmx_inject_event(struct virt_vcpu *virt_vcpu, const struct virt_event *event)
@@ -139,7 +136,7 @@ void vmx_inject_event(struct virt_vcpu *virt_vcpu, const struct virt_event *even
     struct vmx_vcpu *vcpu = vmx_vcpu(virt_vcpu);
 
     vcpu->queued = *event;
-    vcpu->entry_work |= ENTRY_DECIDE;
+    vcpu->virt.events_changed = true;
 }
 
 void vmx_inject_exception(struct virt_vcpu *virt_vcpu, uint8_t vector, bool has_error_code,
@@ -154,10 +151,10 @@ void vmx_inject_exception(struct virt_vcpu *virt_vcpu, uint8_t vector, bool has_
         .error_code = error_code,
     };
 
-    vcpu->entry_work |= ENTRY_DECIDE;
+    vcpu->virt.events_changed = true;
     if (!merge_events(&first, &second, &vcpu->queued)) {
         vcpu->queued.type = VIRT_EVENT_NONE;
-        vcpu->entry_work |= ENTRY_SHUTDOWN;
+        vcpu->shut_down = true;
     }
 }
 
@@ -170,7 +167,7 @@ void vmx_inject_nmi(struct virt_vcpu *virt_vcpu)
     if (vcpu->nmi_pending < (in_service ? MAX_PENDING_NMIS - 1 : MAX_PENDING_NMIS)) {
         vcpu->nmi_pending++;
     }
-    vcpu->entry_work |= ENTRY_DECIDE;
+    vcpu->virt.events_changed = true;
 }
 
 void vmx_intercept_exceptions(struct virt_vcpu *virt_vcpu, uint32_t vectors, uint32_t pf_mask,
@@ -192,7 +189,7 @@ void vmx_reset_events(struct vmx_vcpu *vcpu)
     vcpu->nmi_pending = 0;
     vcpu->instruction_completed = false;
     vcpu->inactive = false;
-    vcpu->entry_work = ENTRY_DECIDE;
+    vcpu->shut_down = false;
     vcpu->tpr_threshold = 0;
     vcpu->virt.events_changed = true;
 }

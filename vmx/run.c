@@ -10,14 +10,10 @@
 #define LIKELY(condition)   __builtin_expect((condition) != 0, 1)
 #define UNLIKELY(condition) __builtin_expect((condition) != 0, 0)
 
-#define TICKS_BUCKETS 24u
+/* Kept out of line, so that vmx_enter saves and restores no more than its own few registers. */
+#define COLD __attribute__((noinline))
 
-/* Exits that are wholly or partly about the CPU itself: settle_exit. */
-#define REASON(name) (UINT64_C(1) << EXIT_REASON_##name)
-#define SETTLED_HERE                                                                               \
-    (REASON(EXCEPTION_OR_NMI) | REASON(EXTERNAL_INTERRUPT) | REASON(INTERRUPT_WINDOW) |            \
-     REASON(NMI_WINDOW) | REASON(MOV_DR) | REASON(ENTRY_GUEST_STATE) | REASON(ENTRY_MSR_LOADING) | \
-     REASON(ENTRY_MACHINE_CHECK) | REASON(TPR_BELOW_THRESHOLD))
+#define TICKS_BUCKETS 24u
 
 static void count_exit(struct vmx_vcpu *vcpu, enum vm_exit_kind kind)
 {
@@ -28,10 +24,11 @@ static void count_exit(struct vmx_vcpu *vcpu, enum vm_exit_kind kind)
 /* The time since the last exit, into that exit's histogram. */
 static void count_ticks(struct vmx_vcpu *vcpu)
 {
-    unsigned log2 = 63 - (unsigned)__builtin_clzll((rdtsc() - vcpu->exit_tsc) | 1);
+    uint64_t ticks = rdtsc() - vcpu->exit_tsc;
+    unsigned log2 = TICKS_BUCKETS - 1;
 
-    if (UNLIKELY(log2 >= TICKS_BUCKETS)) {
-        log2 = TICKS_BUCKETS - 1;
+    if (LIKELY(ticks < UINT64_C(1) << TICKS_BUCKETS)) {
+        log2 = 63 - (unsigned)__builtin_clzll(ticks | 1);
     }
     vcpu->virt.exit_ticks_log2[vcpu->last_kind][log2]++;
 }
@@ -67,19 +64,6 @@ static void read_fields(struct vmx_raw_exit *raw, unsigned needs)
     }
 }
 
-/* The exits which read more than the instruction's length. */
-static void read_exit(struct vmx_raw_exit *raw, unsigned needs)
-{
-    read_fields(raw, needs);
-    if (needs & NEEDS_MORE) {
-        unsigned more = exit_needs_more(raw);
-
-        if (more) {
-            read_fields(raw, more);
-        }
-    }
-}
-
 /* An event was being delivered when the guest exited: it goes first at the next entry. Not so the
  * event that met a task gate: the task switch is its delivery. */
 static void requeue_interrupted_event(struct vmx_vcpu *vcpu, const struct vmx_raw_exit *raw)
@@ -92,7 +76,7 @@ static void requeue_interrupted_event(struct vmx_vcpu *vcpu, const struct vmx_ra
     if ((raw->reason & EXIT_REASON_BASIC_MASK) != EXIT_REASON_TASK_SWITCH &&
         decode_idt_vectoring(raw->idt_vectoring_info, raw->idt_vectoring_error,
                              raw->instruction_length, &vcpu->queued)) {
-        vcpu->entry_work |= ENTRY_DECIDE;
+        vcpu->virt.events_changed = true;
     }
 }
 
@@ -106,17 +90,18 @@ static void settle_exception(struct vm_exit *exit)
     }
 }
 
+static void settle_failure(struct vmx_vcpu *vcpu, uint32_t reason, struct vm_exit *exit)
+{
+    if ((reason & EXIT_REASON_BASIC_MASK) == EXIT_REASON_ENTRY_MACHINE_CHECK) {
+        call_machine_check_handler();
+    } else {
+        vmx_explain_failure(vcpu, &exit->entry_failure.rule);
+    }
+}
+
 /* What the exit asks of this back end. The kind becomes VM_EXIT_INTERRUPTED where that is all. */
 static void settle_exit(struct vmx_vcpu *vcpu, const struct vmx_raw_exit *raw, struct vm_exit *exit)
 {
-    if (raw->reason & EXIT_REASON_ENTRY_FAILURE) {
-        if ((raw->reason & EXIT_REASON_BASIC_MASK) == EXIT_REASON_ENTRY_MACHINE_CHECK) {
-            call_machine_check_handler();
-        } else {
-            vmx_explain_failure(vcpu, &exit->entry_failure.rule);
-        }
-        return;
-    }
     switch (raw->reason & EXIT_REASON_BASIC_MASK) {
     case EXIT_REASON_EXTERNAL_INTERRUPT:
         interrupt_dispatch((uint8_t)(raw->interruption_info & INTERRUPTION_VECTOR_MASK));
@@ -127,7 +112,7 @@ static void settle_exit(struct vmx_vcpu *vcpu, const struct vmx_raw_exit *raw, s
     case EXIT_REASON_INTERRUPT_WINDOW:
     case EXIT_REASON_NMI_WINDOW:
     case EXIT_REASON_TPR_BELOW_THRESHOLD:
-        vcpu->entry_work |= ENTRY_DECIDE;
+        vcpu->virt.events_changed = true;
         break;
     case EXIT_REASON_MOV_DR:
         vmx_give_debug_registers(vcpu);
@@ -148,8 +133,9 @@ static void no_entry(struct vmx_vcpu *vcpu, enum vm_exit_kind kind, uint32_t rea
 }
 
 /* The instruction itself failed: bad controls or host state (SDM vol. 3, 27.2). */
-static void refused_entry(struct vmx_vcpu *vcpu, struct vm_exit *exit)
+COLD static void refused_entry(struct vm_exit *exit)
 {
+    struct vmx_vcpu *vcpu = vmx_this_cpu()->current;
     uint32_t error = vmcs_read32(VMCS_INSTRUCTION_ERROR);
 
     no_entry(vcpu, VM_EXIT_ENTRY_FAILURE, error, exit);
@@ -157,56 +143,75 @@ static void refused_entry(struct vmx_vcpu *vcpu, struct vm_exit *exit)
     vmx_explain_failure(vcpu, &exit->entry_failure.rule);
 }
 
-/* False: there is nothing to enter, `exit` says why. */
-static bool prepare_entry(struct vmx_vcpu *vcpu, struct vm_exit *exit)
+/* Before an entry when something may have to be injected. NULL: there is nothing to enter, `exit`
+ * says why. */
+COLD static struct virt_vcpu *prepare_entry(struct virt_vcpu *virt_vcpu, struct vm_exit *exit)
 {
-    if (vcpu->entry_work & ENTRY_SHUTDOWN) {
-        vcpu->entry_work &= (uint8_t)~ENTRY_SHUTDOWN;
+    struct vmx_vcpu *vcpu = vmx_vcpu(virt_vcpu);
+
+    if (vcpu->shut_down) {
+        vcpu->shut_down = false;
         no_entry(vcpu, VM_EXIT_SHUTDOWN, EXIT_REASON_TRIPLE_FAULT, exit);
-        return false;
+        return NULL;
     }
     /* A CPU that waits for a start-up IPI hears nothing else: neither interrupts nor the preemption
      * timer bring it back (SDM vol. 3, 26.2 and 26.5.1). Start-up IPIs come from emulation. */
-    if (vmx_get_activity(&vcpu->virt) == ACTIVITY_WAIT_FOR_SIPI) {
+    if (vmx_get_activity(virt_vcpu) == ACTIVITY_WAIT_FOR_SIPI) {
         no_entry(vcpu, VM_EXIT_INTERRUPTED, EXIT_REASON_PREEMPTION_TIMER, exit);
-        return false;
+        return NULL;
     }
     vmx_prepare_events(vcpu);
-    return true;
+    return virt_vcpu;
+}
+
+/* An exit that takes more than its reason and its instruction's length to tell. */
+COLD static void take_apart(struct vmx_vcpu *vcpu, uint32_t reason, struct vm_exit *exit)
+{
+    struct vmx_raw_exit raw;
+    unsigned needs = exit_needs(reason);
+
+    raw.reason = reason;
+    read_fields(&raw, needs);
+    if (needs & NEEDS_MORE) {
+        read_fields(&raw, exit_needs_more(&raw));
+    }
+    decode_exit(&raw, exit);
+    if (needs & NEEDS_IDT_VECTORING) {
+        requeue_interrupted_event(vcpu, &raw);
+    }
+    if (reason & EXIT_REASON_ENTRY_FAILURE) {
+        settle_failure(vcpu, reason, exit);
+    } else {
+        settle_exit(vcpu, &raw, exit);
+    }
+    count_exit(vcpu, exit->kind);
 }
 
 void vmx_enter(struct virt_vcpu *virt_vcpu, struct vm_exit *exit)
 {
-    struct vmx_vcpu *vcpu = vmx_vcpu(virt_vcpu);
-    struct vmx_raw_exit raw;
-    unsigned needs;
+    struct vmx_vcpu *vcpu;
+    uint32_t reason;
 
-    if (UNLIKELY(virt_vcpu->events_changed | vcpu->entry_work) && !prepare_entry(vcpu, exit)) {
-        return;
+    if (UNLIKELY(virt_vcpu->events_changed)) {
+        virt_vcpu = prepare_entry(virt_vcpu, exit);
+        if (!virt_vcpu) {
+            return;
+        }
     }
+    vcpu = vmx_vcpu(virt_vcpu);
     count_ticks(vcpu);
-    if (UNLIKELY(vmx_enter_guest(virt_vcpu->gpr, &vcpu->host_rsp, vcpu->launched))) {
-        refused_entry(vcpu, exit);
+    vcpu = vmx_vcpu(vmx_enter_guest(virt_vcpu, &vcpu->host_rsp));
+    if (UNLIKELY(!vcpu)) {
+        refused_entry(exit);
         return;
     }
     vcpu->exit_tsc = rdtsc();
-    raw.reason = vmcs_read32(VMCS_EXIT_REASON);
     vcpu->instruction_completed = false;
-    needs = exit_needs(raw.reason);
-    if (LIKELY(needs == NEEDS_LENGTH)) {
-        raw.instruction_length = vmcs_read32(VMCS_EXIT_INSTRUCTION_LENGTH);
-    } else if (needs) {
-        read_exit(&raw, needs);
+    reason = vmcs_read32(VMCS_EXIT_REASON);
+    if (UNLIKELY(!exit_is_plain(reason))) {
+        take_apart(vcpu, reason, exit);
+        return;
     }
-    decode_exit(&raw, exit);
-    if (UNLIKELY(needs & NEEDS_IDT_VECTORING)) {
-        requeue_interrupted_event(vcpu, &raw);
-    }
-    if ((raw.reason & EXIT_REASON_BASIC_MASK) < 64 &&
-        UNLIKELY(SETTLED_HERE >> (raw.reason & EXIT_REASON_BASIC_MASK) & 1)) {
-        settle_exit(vcpu, &raw, exit);
-    }
-    /* A VMCS is launched once it has been entered; an entry that failed does not count. */
-    vcpu->launched |= !(raw.reason & EXIT_REASON_ENTRY_FAILURE);
+    decode_plain_exit(reason, vmcs_read32(VMCS_EXIT_INSTRUCTION_LENGTH), exit);
     count_exit(vcpu, exit->kind);
 }

@@ -163,7 +163,6 @@ void vmx_vcpu_put(struct virt_vcpu *virt_vcpu)
      * 25.11.1). */
     ok = vmclear(vcpu->vmcs);
     ASSERT(ok, "a vCPU's VMCS can be cleared");
-    vcpu->launched = false;
     vcpu->cpu = NULL;
     cpu->current = NULL;
     restore_table_limits();

@@ -33,18 +33,13 @@ struct vmx_cpu {
     struct vmx_vcpu *registers_owner; /* whose lazily switched registers the CPU holds */
 };
 
-/* Reasons to do more before an entry than to enter. */
-#define ENTRY_DECIDE   (1u << 0) /* the injection decision, for a reason of our own */
-#define ENTRY_SHUTDOWN (1u << 1) /* a triple fault was raised by emulation */
-
 struct vmx_vcpu {
     struct virt_vcpu virt; /* first: entry.S finds the GPRs at offset 0 */
 
     uint64_t host_rsp; /* what the VMCS's HOST_RSP holds, so as to write it only when it changes */
-    bool launched;     /* VMRESUME, not VMLAUNCH */
     bool instruction_completed; /* since the last exit: blocking by STI and MOV-SS is over */
     uint8_t nmi_pending;
-    uint8_t entry_work; /* ENTRY_*; 0: nothing to do */
+    bool shut_down; /* emulation raised a triple fault: the next entry reports it */
     enum vm_exit_kind last_kind;
     uint64_t exit_tsc; /* host TSC at the last exit; 0: none yet */
     struct virt_event queued;

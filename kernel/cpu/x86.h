@@ -53,11 +53,11 @@ static inline void wrmsr(uint32_t index, uint64_t value)
 
 static inline uint64_t rdtsc(void)
 {
-    uint32_t low;
-    uint32_t high;
+    uint64_t low; /* RDTSC clears the upper halves of both registers */
+    uint64_t high;
 
     __asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
-    return (uint64_t)high << 32 | low;
+    return high << 32 | low;
 }
 
 /** A hardware random number; false if the CPU had none ready (try again). Needs CPUID.1:ECX.30. */
