@@ -6,12 +6,15 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "kernel/boot/boot.h"
+#include "kernel/boot/boot_info.h"
 #include "kernel/cpu/exception.h"
 #include "kernel/cpu/x86.h"
 #include "kernel/log.h"
 #include "kernel/memory/paging.h"
+#include "kernel/power.h"
 #include "kernel/symbols.h"
 
 #define MESSAGE_MAX   200
@@ -55,9 +58,12 @@ static void log_place(unsigned depth, uint64_t address, unsigned back, const cha
     }
 }
 
-static bool looks_like_frame(const struct stack_frame *frame)
+static bool is_readable(const struct stack_frame *frame)
 {
-    return (uintptr_t)frame % sizeof(uint64_t) == 0 && (uintptr_t)frame >= DIRECT_MAP_BASE;
+    uint64_t address = (uintptr_t)frame;
+
+    return address % sizeof(uint64_t) == 0 && paging_is_mapped(address) &&
+           paging_is_mapped(address + sizeof(*frame) - 1);
 }
 
 /* A function that calls nothing may have no frame of its own: then the return address on top of the
@@ -66,20 +72,20 @@ static void log_frameless_caller(const struct exception_frame *frame)
 {
     const uint64_t *top = (const uint64_t *)frame->rsp;
 
-    if (looks_like_frame((const struct stack_frame *)frame->rsp) && frame->rbp >= frame->rsp &&
+    if (is_readable((const struct stack_frame *)frame->rsp) && frame->rbp >= frame->rsp &&
         frame->rbp - frame->rsp <= FRAME_DISTANCE_MAX && in_text(*top)) {
         log_place(0, *top, 1, " (perhaps)");
     }
 }
 
 /* The callers, from the innermost function's frame up. Stops at the first thing that does not look
- * like a frame; a wild pointer that does ends in the fault of a second panic. */
+ * like a frame. */
 static void log_callers(const struct stack_frame *frame)
 {
     for (unsigned depth = 1; depth < BACKTRACE_MAX; depth++) {
         const struct stack_frame *caller;
 
-        if (!looks_like_frame(frame) || !in_text(frame->return_address)) {
+        if (!is_readable(frame) || !in_text(frame->return_address)) {
             return;
         }
         log_place(depth, frame->return_address, 1, "");
@@ -113,11 +119,8 @@ static void log_frame(const struct exception_frame *frame)
               frame->ss, read_ds(), read_es(), read_fs(), read_gs(), read_tr(), rdmsr(MSR_GS_BASE));
 }
 
-static void begin(const char *format, va_list arguments) __attribute__((format(printf, 1, 0)));
-
-static void begin(const char *format, va_list arguments)
+static void begin(const char *message)
 {
-    char message[MESSAGE_MAX];
     unsigned before;
 
     cli();
@@ -125,7 +128,6 @@ static void begin(const char *format, va_list arguments)
     if (before > 1) {
         halt();
     }
-    vsnprintf(message, sizeof(message), format, arguments);
     if (before == 1) {
         log_error("panic while reporting a panic: %s", message);
         log_flush();
@@ -134,20 +136,33 @@ static void begin(const char *format, va_list arguments)
     log_error("panic: %s", message);
 }
 
+/* Stays for a person to read, unless the command line wants the machine back. */
 static _Noreturn void end(void)
 {
+    char wish[16] = "";
+
     log_error("innkeeper has stopped.");
     log_flush();
+    if (boot_option("on-panic", wish, sizeof(wish))) {
+        if (strcmp(wish, "reset") == 0) {
+            power_reset();
+        }
+        if (strcmp(wish, "poweroff") == 0) {
+            power_off();
+        }
+    }
     halt();
 }
 
 _Noreturn void panic(const char *format, ...)
 {
+    char message[MESSAGE_MAX];
     va_list arguments;
 
     va_start(arguments, format);
-    begin(format, arguments);
+    vsnprintf(message, sizeof(message), format, arguments);
     va_end(arguments);
+    begin(message);
     log_error("  rsp %016lx  rflags %lx", read_rsp(), read_rflags());
     log_control_registers();
     log_place(0, (uintptr_t)__builtin_return_address(0), 1, "");
@@ -157,11 +172,13 @@ _Noreturn void panic(const char *format, ...)
 
 _Noreturn void panic_in_frame(const struct exception_frame *frame, const char *format, ...)
 {
+    char message[MESSAGE_MAX];
     va_list arguments;
 
     va_start(arguments, format);
-    begin(format, arguments);
+    vsnprintf(message, sizeof(message), format, arguments);
     va_end(arguments);
+    begin(message);
     log_frame(frame);
     log_control_registers();
     log_place(0, frame->rip, 0, "");

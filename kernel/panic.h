@@ -4,7 +4,8 @@
 #ifndef KERNEL_PANIC_H
 #define KERNEL_PANIC_H
 
-/** Logs the message, the registers and a symbolised backtrace, flushes the log, and halts. */
+/** Logs the message, the registers and a symbolised backtrace, flushes the log, and halts; with
+ * `on-panic=reset` or `on-panic=poweroff` on the command line does that instead of halting. */
 _Noreturn void panic(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 struct exception_frame;

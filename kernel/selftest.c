@@ -8,6 +8,7 @@
 #include "kernel/boot/boot.h"
 #include "kernel/boot/boot_info.h"
 #include "kernel/cpu/percpu.h"
+#include "kernel/cpu/x86.h"
 #include "kernel/log.h"
 #include "kernel/memory/frames.h"
 #include "kernel/memory/heap.h"
@@ -42,17 +43,21 @@ static void exec_direct_map(void)
     ((void (*)(void))phys_to_virt(virt_to_phys((const void *)(uintptr_t)selftest_run)))();
 }
 
+/* A zero that the compiler does not see through: FS holds the null selector. */
+static unsigned zero(void)
+{
+    return read_fs();
+}
+
 static void null_pointer(void)
 {
-    volatile char *volatile nowhere = NULL;
-
-    *nowhere = 0;
+    *(volatile char *)(uintptr_t)zero() = 0;
 }
 
 /* A frame larger than the last, so that the compiler cannot make a loop of it. */
 static unsigned recurse(unsigned depth)
 {
-    volatile char frame[256];
+    volatile char frame[256] = {0};
 
     frame[depth % sizeof(frame)] = (char)depth;
     return depth == UINT32_MAX ? 0 : recurse(depth + 1) + (unsigned char)frame[0];
@@ -76,9 +81,9 @@ static void below_stack_alloc(void)
 
 static void divide_by_zero(void)
 {
-    volatile unsigned zero = 0;
+    volatile unsigned result = 10u / zero();
 
-    zero = 10u / zero;
+    (void)result;
 }
 
 static void send_nmi(void)

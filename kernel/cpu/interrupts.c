@@ -10,9 +10,9 @@
 
 #define VECTORS 256u
 /* Handed out upwards from here. Below lie the exceptions and the 16 vectors which a remapped 8259
- * may still raise spuriously; 255 is for the local APIC's spurious interrupt. */
+ * may still raise spuriously; the last is the local APIC's spurious interrupt. */
 #define VECTOR_FIRST 48u
-#define VECTOR_END   255u
+#define VECTOR_END   APIC_SPURIOUS_VECTOR
 
 struct handler {
     interrupt_handler function; /* NULL: nobody expects this vector */
@@ -47,6 +47,8 @@ void interrupt_dispatch(uint8_t vector)
 
     if (__builtin_expect(handler->function != NULL, 1)) {
         handler->function(handler->context);
+    } else if (vector == APIC_SPURIOUS_VECTOR) {
+        return; /* was never in service */
     } else if (unexpected[vector]++ == 0) {
         log_warn("interrupt: vector %u came and nobody expects it", vector);
     }

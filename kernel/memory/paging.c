@@ -238,14 +238,23 @@ void stack_free(void *top, size_t size)
     interrupts_restore(were_on);
 }
 
-bool paging_is_guard(uint64_t address)
+bool paging_is_mapped(uint64_t address)
 {
     enum page_level level;
 
+    if (kernel_table.root == 0) {
+        return address >= (uintptr_t)image_start && address < (uintptr_t)image_end;
+    }
+    /* Bits 63:48 must repeat bit 47; the tables do not hold them. */
+    return (int64_t)(address << 16) >> 16 == (int64_t)address &&
+           page_table_lookup(&kernel_table, address, &level) != 0;
+}
+
+bool paging_is_guard(uint64_t address)
+{
     if (address >= (uintptr_t)stacks_start && address < (uintptr_t)stacks_end) {
         return (address - (uintptr_t)stacks_start) % sizeof(struct guarded_stack) <
                sizeof(((struct guarded_stack *)0)->guard);
     }
-    return address >= STACK_AREA_BASE && address < next_stack &&
-           page_table_lookup(&kernel_table, address, &level) == 0;
+    return address >= STACK_AREA_BASE && address < next_stack && !paging_is_mapped(address);
 }

@@ -1,9 +1,10 @@
 /*
- * The kernel's own address space.
+ * The kernel's own address space:
  *
- *   0xffff800000000000  direct map of all RAM (and of what the boot loader lists), RW, NX; the
- * kernel's text and read-only data are read-only there too 0xffffc00000000000  device mappings and
- * guarded stacks 0xffffffff80000000  kernel image: text RX, rodata R NX, data RW NX
+ * - 0xffff800000000000, the direct map: all RAM and the firmware's ACPI memory, RW NX; the kernel's
+ *   text and read-only data are read-only there too
+ * - 0xffffc00000000000: devices and guarded stacks, RW NX
+ * - 0xffffffff80000000, the kernel image: text RX, rodata R NX, data RW NX
  *
  * Nothing is mapped at low addresses once the kernel runs; no page is ever both writable and
  * executable.
@@ -40,6 +41,10 @@ void stack_free(void *top, size_t size);
 
 /** Whether `address` lies in the unmapped page below a stack. Any context. */
 bool paging_is_guard(uint64_t address);
+
+/** Whether the kernel can read at `address`; before paging_init only the image counts. Any context.
+ */
+bool paging_is_mapped(uint64_t address);
 
 /** Builds the final page tables and switches to them: after frames_init, once, by the boot CPU. */
 void paging_init(void);
