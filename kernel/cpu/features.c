@@ -92,6 +92,7 @@ void cpu_enable_features(void)
 static void read_brand(char brand[49])
 {
     char *start = brand;
+    size_t length;
 
     memset(brand, 0, 49);
     if (!has_leaf(BRAND_LEAF_LAST)) {
@@ -107,11 +108,16 @@ static void read_brand(char brand[49])
 
         memcpy(brand + (size_t)(leaf - BRAND_LEAF_FIRST) * 16, &part, 16);
     }
-    /* Some pad it at the front. */
+    /* Some pad it at the front, some at the end. */
     while (*start == ' ') {
         start++;
     }
-    memmove(brand, start, strlen(start) + 1);
+    length = strlen(start);
+    while (length > 0 && start[length - 1] == ' ') {
+        length--;
+    }
+    memmove(brand, start, length);
+    brand[length] = '\0';
 }
 
 void cpu_describe(void)
