@@ -265,6 +265,7 @@ int vcpu_create(struct vcpu *vcpu, struct vm *vm, unsigned index)
 void vcpu_destroy(struct vcpu *vcpu)
 {
     if (vcpu->cpu) {
+        virt->vcpu_put(vcpu->cpu);
         virt->vcpu_destroy(vcpu->cpu);
     }
     if (vcpu->apic_page_phys) {
