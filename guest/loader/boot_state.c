@@ -14,8 +14,8 @@
 #define PAGE_PRESENT 0x01u
 #define PAGE_WRITE   0x02u
 #define PAGE_LARGE   0x80u
-#define PAGE_SIZE    0x1000u
-#define ENTRIES      512u
+#define PAGE_SIZE    UINT64_C(0x1000)
+#define ENTRIES      UINT64_C(512)
 
 /* The descriptor (SDM vol. 3, 3.4.5) of a flat segment: base 0, limit 4 GiB. */
 static uint64_t flat_descriptor(uint32_t attributes)
