@@ -163,7 +163,7 @@ static void end_table(struct writer *writer, size_t start)
 static void put_gas(struct writer *writer, unsigned port, unsigned size, unsigned access)
 {
     put(writer, GAS_IO, 1);
-    put(writer, size * 8, 1);
+    put(writer, UINT64_C(8) * size, 1);
     put(writer, 0, 1); /* bit offset */
     put(writer, access, 1);
     put(writer, port, 8);

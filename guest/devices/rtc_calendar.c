@@ -49,10 +49,11 @@ int64_t rtc_seconds_from_time(const struct rtc_time *time)
     unsigned from_march = (month + MONTHS_FROM_MARCH) % 12;
     int64_t era = divide_down(year, YEARS_PER_ERA);
     unsigned year_of_era = (unsigned)(year - era * YEARS_PER_ERA);
-    int64_t days = era * DAYS_PER_ERA + 365 * year_of_era + year_of_era / 4 - year_of_era / 100 +
-                   days_before_month(from_march) + time->day - 1 - DAYS_TO_1970;
+    int64_t days = era * DAYS_PER_ERA + INT64_C(365) * year_of_era + year_of_era / 4 -
+                   year_of_era / 100 + days_before_month(from_march) + time->day - 1 - DAYS_TO_1970;
 
-    return days * SECONDS_PER_DAY + time->hour * 3600 + time->minute * 60 + time->second;
+    return days * SECONDS_PER_DAY + INT64_C(3600) * time->hour + INT64_C(60) * time->minute +
+           time->second;
 }
 
 uint8_t rtc_encode(struct rtc_format format, unsigned value)

@@ -91,7 +91,7 @@ static uint64_t timeout_ns(const struct uart *uart)
                     (uart->line_control & LCR_STOP ? 2 : 1);
     uint64_t divisor = uart->divisor ? uart->divisor : 1;
 
-    return 4 * bits * divisor * BIT_NS_NUMERATOR / BIT_NS_DENOMINATOR;
+    return UINT64_C(4) * bits * divisor * BIT_NS_NUMERATOR / BIT_NS_DENOMINATOR;
 }
 
 /* A byte came or went: the time to the character timeout starts anew. */

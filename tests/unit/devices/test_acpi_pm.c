@@ -158,6 +158,10 @@ static void timer_status_comes_with_bit_31(void **state)
     test_clock.now = change + 1000;
     assert_int_equal(read16(ACPI_PM1_STATUS), TIMER_STATUS);
     assert_false(sci.level);
+    acpi_pm_press_power_button(&pm);
+    assert_int_equal(read16(ACPI_PM1_STATUS), TIMER_STATUS | POWER_BUTTON);
+    write16(ACPI_PM1_STATUS, POWER_BUTTON);
+    assert_int_equal(read16(ACPI_PM1_STATUS), TIMER_STATUS);
     write16(ACPI_PM1_STATUS, TIMER_STATUS);
     assert_int_equal(read16(ACPI_PM1_STATUS), 0);
     assert_null(test_clock.timers.first); /* nobody is to be told: no timer */

@@ -56,8 +56,10 @@ static uint32_t answer_to(uint8_t byte)
 static void self_test_passes(void **state)
 {
     (void)state;
-    assert_false(status() & OUTPUT_FULL);
+    assert_int_equal(status(), 0x14); /* not locked, tested by firmware */
+    assert_int_equal(answer_to(0x20), 0x74);
     assert_int_equal(answer_to(0xaa), 0x55);
+    assert_int_equal(answer_to(0x20), 0x74);
     assert_false(status() & OUTPUT_FULL);
     assert_true(status() & SYSTEM);
     assert_int_equal(answer_to(0xab), 0x00);
@@ -98,10 +100,13 @@ static void command_byte_and_ram_are_kept(void **state)
 static void absent_devices_time_out(void **state)
 {
     (void)state;
+    command(0x60);
+    write_data(0x54);
     write_data(0xff); /* reset, for a keyboard */
     assert_int_equal(status() & (OUTPUT_FULL | AUXILIARY | TIMEOUT), OUTPUT_FULL | TIMEOUT);
     assert_int_equal(data(), 0xfe);
     assert_int_equal(status() & (OUTPUT_FULL | TIMEOUT), 0);
+    assert_int_equal(answer_to(0x20), 0x44); /* the interface was opened for it */
     command(0xd4);
     write_data(0xff); /* reset, for a mouse */
     assert_int_equal(status() & (OUTPUT_FULL | AUXILIARY | TIMEOUT),
@@ -170,6 +175,10 @@ static void reset_by_pulse_and_by_output_port(void **state)
 static void output_port_shows_full_buffers(void **state)
 {
     (void)state;
+    assert_int_equal(answer_to(0xd0), 0x03);
+    command(0xd1);
+    write_data(0xff);
+    assert_int_equal(answer_to(0xd0), 0xcf);
     command(0xd2);
     write_data(1);
     assert_int_equal(answer_to(0xd0) & 0x30, 0x10);
@@ -187,8 +196,14 @@ static void a_command_drops_the_one_that_waits(void **state)
     write_data(0x00); /* for the keyboard, not the output port */
     assert_int_equal(vm.resets, 0);
     assert_int_equal(data(), 0xfe);
-    command(0x99); /* no such command */
-    assert_false(status() & OUTPUT_FULL);
+    for (unsigned i = 0; i < 4; i++) { /* no such commands */
+        static const uint8_t unknown[] = {0x1f, 0x40, 0x80, 0x99};
+
+        command(unknown[i]);
+        assert_false(status() & OUTPUT_FULL);
+        write_data(0x00); /* so this is the keyboard's again */
+        assert_int_equal(data(), 0xfe);
+    }
 }
 
 static void other_sizes_do_nothing(void **state)

@@ -116,6 +116,11 @@ static void divisor_hides_behind_dlab(void **state)
     put(UART_LINE_CONTROL, 0x03);
     assert_int_equal(get(UART_INTERRUPT_ENABLE), IER_RECEIVE);
     assert_int_equal(uart.divisor, 0x1234);
+    put(UART_LINE_CONTROL, LCR_DLAB | 0x03);
+    put(UART_DATA, 0x01);
+    assert_int_equal(uart.divisor, 0x1201);
+    put(UART_INTERRUPT_ENABLE, 0x00);
+    assert_int_equal(uart.divisor, 0x0001);
     assert_int_equal(output_count, 0);
 }
 
@@ -176,7 +181,12 @@ static void clearing_the_transmitter_forgets_what_waits(void **state)
     output_room = 0;
     put(UART_INTERRUPT_ID, FCR_ENABLE);
     put(UART_DATA, 'x');
+    put(UART_INTERRUPT_ID, FCR_ENABLE);
+    assert_int_equal(uart_transmit_waiting(&uart), 1);
     put(UART_INTERRUPT_ID, FCR_ENABLE | FCR_CLEAR_TRANSMIT);
+    assert_int_equal(get(UART_LINE_STATUS), 0x60);
+    put(UART_DATA, 'y');
+    put(UART_INTERRUPT_ID, 0); /* so does switching the FIFOs off */
     assert_int_equal(get(UART_LINE_STATUS), 0x60);
     output_room = sizeof(output);
     uart_transmit_ready(&uart);

@@ -350,8 +350,11 @@ static void aligned_components_in_the_compacted_form(void **state)
 static void vector_features_need_their_state(void **state)
 {
     struct cpuid_config config = greedy();
+    struct cpuid_registers all;
 
     (void)state;
+    cpuid_policy_init(&policy, &config);
+    all = ask(7, 0);
     config.xcr0_host = XCR0_X87 | XCR0_SSE | XCR0_AVX;
     cpuid_policy_init(&policy, &config);
     assert_int_equal(policy.xcr0_allowed, 7);
@@ -369,6 +372,10 @@ static void vector_features_need_their_state(void **state)
     assert_int_equal(ask(7, 0).ebx & 0xdc230020, 0);
     assert_int_equal(ask(7, 0).ecx & (CPUID7_ECX_VAES | CPUID7_ECX_VPCLMULQDQ), 0);
     assert_true(ask(1, 0).ecx & CPUID1_ECX_XSAVE);
+    /* Nothing else goes, nothing comes. */
+    assert_int_equal(ask(7, 0).ebx, all.ebx & ~0xdc230020u);
+    assert_int_equal(ask(7, 0).ecx, all.ecx & ~0x00005e4au);
+    assert_int_equal(ask(7, 0).edx, all.edx & ~0x0080010cu);
 
     config.xcr0_host = XCR0_X87 | XCR0_SSE | XCR0_AVX | (XCR0_AVX512 & ~(UINT64_C(1) << 6));
     cpuid_policy_init(&policy, &config);
