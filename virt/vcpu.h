@@ -241,7 +241,7 @@ struct virt_ops {
     void (*vcpu_reset)(struct virt_vcpu *vcpu);
     /** Makes the vCPU this CPU's current one; whoever was loaded is put first. */
     void (*vcpu_load)(struct virt_vcpu *vcpu);
-    /** Takes the vCPU off this CPU, so that another may load it. */
+    /** Takes the vCPU off this CPU, so that another may load it; nothing if it is loaded nowhere. */
     void (*vcpu_put)(struct virt_vcpu *vcpu);
 
     /**

@@ -157,7 +157,10 @@ void vmx_vcpu_put(struct virt_vcpu *virt_vcpu)
     struct vmx_cpu *cpu = vmx_this_cpu();
     bool ok;
 
-    ASSERT(cpu->current == vcpu, "the vCPU that is put is this CPU's current one");
+    if (!vcpu->cpu) {
+        return;
+    }
+    ASSERT(cpu->current == vcpu, "a vCPU is put by the CPU on which it is loaded");
     save_registers(vcpu);
     /* Its data may be cached in this CPU: another may load the VMCS only after this (SDM vol. 3,
      * 25.11.1). */
