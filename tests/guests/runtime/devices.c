@@ -32,8 +32,12 @@ void lapic_write(unsigned offset, uint32_t value)
     }
 }
 
-static void lapic_reset_registers(void)
+void lapic_init(void)
 {
+    uint64_t base = rdmsr(MSR_APIC_BASE);
+
+    lapic_x2apic = (base & APIC_BASE_X2APIC) != 0;
+    wrmsr(MSR_APIC_BASE, base | APIC_BASE_ENABLE);
     lapic_write(LAPIC_SVR, LAPIC_ENABLED | SPURIOUS_VECTOR);
     lapic_write(LAPIC_TPR, 0);
     lapic_write(LAPIC_LVT_TIMER, LVT_MASKED);
@@ -44,24 +48,10 @@ static void lapic_reset_registers(void)
     lapic_write(LAPIC_ESR, 0);
 }
 
-void lapic_init(void)
-{
-    uint64_t base = rdmsr(MSR_APIC_BASE);
-
-    if ((base & APIC_BASE_X2APIC) != 0) {
-        wrmsr(MSR_APIC_BASE, base & ~(APIC_BASE_X2APIC | APIC_BASE_ENABLE));
-    }
-    wrmsr(MSR_APIC_BASE, (base & ~APIC_BASE_X2APIC) | APIC_BASE_ENABLE);
-    lapic_x2apic = false;
-    pic_mask(0xffff);
-    lapic_reset_registers();
-}
-
 void lapic_enable_x2apic(void)
 {
-    wrmsr(MSR_APIC_BASE, rdmsr(MSR_APIC_BASE) | APIC_BASE_X2APIC);
-    lapic_x2apic = true;
-    lapic_reset_registers();
+    wrmsr(MSR_APIC_BASE, rdmsr(MSR_APIC_BASE) | APIC_BASE_X2APIC | APIC_BASE_ENABLE);
+    lapic_init();
 }
 
 void lapic_self_ipi(unsigned vector)

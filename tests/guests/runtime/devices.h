@@ -46,9 +46,9 @@
 extern bool lapic_x2apic;
 uint32_t lapic_read(unsigned offset);
 void lapic_write(unsigned offset, uint32_t value);
-/** Enables it in xAPIC mode with nothing but the spurious vector set, and the PIC masked. */
+/** Enables it, in the mode that it is in, with all sources masked. */
 void lapic_init(void);
-/** xAPIC to x2APIC mode; the way back leads through "disabled". */
+/** From xAPIC to x2APIC mode, if it is not there yet. There is no direct way back. */
 void lapic_enable_x2apic(void);
 void lapic_self_ipi(unsigned vector);
 void lapic_self_nmi(void);

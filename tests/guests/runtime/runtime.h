@@ -22,11 +22,15 @@ struct test {
     void (*run)(void);
 };
 
-/* Defines a test; all of an image are run in the order of the file. */
-#define TEST(id)                                                    \
-    static void test_##id(void);                                    \
-    static const struct test test_entry_##id                        \
-        __attribute__((used, section("tests"))) = {#id, test_##id}; \
+/* Defines a test; all of an image are run in the order of its files, but late and last ones after
+ * all others. */
+#define TEST(id)      TEST_IN_SECTION(id, "tests")
+#define LATE_TEST(id) TEST_IN_SECTION(id, "tests.late")
+#define LAST_TEST(id) TEST_IN_SECTION(id, "tests.last")
+#define TEST_IN_SECTION(id, name)                                \
+    static void test_##id(void);                                 \
+    static const struct test test_entry_##id                     \
+        __attribute__((used, section(name))) = {#id, test_##id}; \
     static void test_##id(void)
 
 /* Notes a failure and goes on. */
