@@ -13,6 +13,9 @@
  * whose interrupts do not get through to it: this many exits at most between two looks. */
 #define EXITS_PER_CLOCK_CHECK 512
 
+/* Beyond any uptime; in nanoseconds it fits 64 bits even where the TSC is slow (10 MHz). */
+#define MAX_HOST_TSC (UINT64_C(1) << 57)
+
 static void poll_interrupts(void *context, struct virt_pending_interrupts *pending)
 {
     struct vcpu *vcpu = context;
@@ -104,6 +107,9 @@ static uint64_t deadline_from_tsc(void *context, uint64_t tsc)
     struct vcpu *vcpu = context;
     uint64_t host_tsc = tsc - virt->get_register(vcpu->cpu, REGISTER_TSC_OFFSET);
 
+    if (host_tsc > MAX_HOST_TSC) {
+        return TIMER_NEVER;
+    }
     return time_from_tsc(host_tsc) + 1 - vcpu->vm->clock_start;
 }
 
@@ -324,6 +330,7 @@ enum vcpu_run_result vcpu_run(struct vcpu *vcpu, uint64_t slice_end)
     for (;;) {
         uint64_t wanted = vm_next_deadline(vm);
 
+        vm->timers.new_first = false;
         if (wanted > slice_end) {
             wanted = slice_end;
         }
@@ -333,7 +340,8 @@ enum vcpu_run_result vcpu_run(struct vcpu *vcpu, uint64_t slice_end)
         }
         do {
             virt->enter(vcpu->cpu, &exit);
-        } while (vcpu_handle_exit(vcpu, &exit) && ++exits % EXITS_PER_CLOCK_CHECK != 0);
+        } while (vcpu_exit_handlers[exit.kind](vcpu, &exit) &&
+                 ++exits % EXITS_PER_CLOCK_CHECK != 0);
 
         if (vm->requests) {
             vm->requests &= ~(unsigned)VM_REQUEST_RETRY;

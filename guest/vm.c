@@ -141,13 +141,14 @@ static int load(struct vm *vm)
     if (!state) {
         return -ENOMEM;
     }
-    error = load_images(vm, state, reason, sizeof(reason));
+    /* The tables first: loaders tell the guest where they are. */
+    error = write_acpi_tables(vm);
     if (error) {
-        log_error("vm %s: %s", vm->description.name, reason);
+        log_error("vm %s: the ACPI tables do not fit: error %d", vm->description.name, error);
     } else {
-        error = write_acpi_tables(vm);
+        error = load_images(vm, state, reason, sizeof(reason));
         if (error) {
-            log_error("vm %s: the ACPI tables do not fit: error %d", vm->description.name, error);
+            log_error("vm %s: %s", vm->description.name, reason);
         }
     }
     if (!error) {
