@@ -53,7 +53,7 @@ static uint64_t features(void)
     return bitmap;
 }
 
-static uint64_t test_call(struct vcpu *vcpu, uint64_t function)
+__attribute__((noinline)) static uint64_t test_call(struct vcpu *vcpu, uint64_t function)
 {
     struct virt_vcpu *cpu = vcpu->cpu;
     const uint64_t first = cpu->gpr[GPR_RBX];
@@ -100,7 +100,7 @@ static uint64_t test_call(struct vcpu *vcpu, uint64_t function)
     }
 }
 
-void vcpu_handle_hypercall(struct vcpu *vcpu, const struct vm_exit *exit)
+bool vcpu_handle_hypercall(struct vcpu *vcpu, const struct vm_exit *exit)
 {
     uint64_t *rax = &vcpu->cpu->gpr[GPR_RAX];
     uint64_t function = *rax - HYPERCALL_TEST;
@@ -110,4 +110,5 @@ void vcpu_handle_hypercall(struct vcpu *vcpu, const struct vm_exit *exit)
     *rax = vcpu->vm->description.test_device && function <= HYPERCALL_PAGE_SIZE
                ? test_call(vcpu, function)
                : (uint64_t)-ENOSYS;
+    return !vcpu->vm->requests;
 }

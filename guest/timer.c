@@ -3,6 +3,7 @@
 void timer_queue_init(struct timer_queue *queue, uint64_t (*clock)(void *context), void *context)
 {
     queue->first = NULL;
+    queue->new_first = false;
     queue->clock = clock;
     queue->context = context;
 }
@@ -27,11 +28,15 @@ void timer_cancel(struct timer *timer)
 
 void timer_arm(struct timer *timer, uint64_t deadline)
 {
-    struct timer **link = &timer->queue->first;
+    struct timer_queue *queue = timer->queue;
+    struct timer **link = &queue->first;
 
     timer_cancel(timer);
     while (*link && (*link)->deadline <= deadline) {
         link = &(*link)->next;
+    }
+    if (link == &queue->first) {
+        queue->new_first = true;
     }
     timer->deadline = deadline;
     timer->next = *link;

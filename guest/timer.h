@@ -25,6 +25,7 @@ struct timer {
 
 struct timer_queue {
     struct timer *first; /* by deadline */
+    bool new_first;      /* a timer was armed before all others since someone cleared this */
     uint64_t (*clock)(void *context);
     void *context;
 };

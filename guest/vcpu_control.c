@@ -94,7 +94,7 @@ static uint64_t read_control_register(struct vcpu *vcpu, unsigned number)
     }
 }
 
-void vcpu_handle_cr(struct vcpu *vcpu, const struct vm_exit *exit)
+bool vcpu_handle_cr(struct vcpu *vcpu, const struct vm_exit *exit)
 {
     uint64_t cr0;
     uint64_t value;
@@ -121,9 +121,10 @@ void vcpu_handle_cr(struct vcpu *vcpu, const struct vm_exit *exit)
     if (done) {
         virt->complete_instruction(vcpu->cpu, exit->instruction_length);
     }
+    return true;
 }
 
-void vcpu_handle_dr(struct vcpu *vcpu, const struct vm_exit *exit)
+bool vcpu_handle_dr(struct vcpu *vcpu, const struct vm_exit *exit)
 {
     const struct control_policy *policy = &vcpu->vm->control;
     uint64_t value = vcpu_read_gpr(vcpu->cpu, exit->dr.gpr);
@@ -135,7 +136,7 @@ void vcpu_handle_dr(struct vcpu *vcpu, const struct vm_exit *exit)
     if (!vcpu_control_allowed(
             vcpu, dr_access_check(policy, &state, virt->get_register(vcpu->cpu, REGISTER_DR7),
                                   exit->dr.number, !exit->dr.from_dr, value, &number))) {
-        return;
+        return true;
     }
     which = number < 4 ? (enum virt_register)(REGISTER_DR0 + number)
                        : (number == 6 ? REGISTER_DR6 : REGISTER_DR7);
@@ -150,9 +151,10 @@ void vcpu_handle_dr(struct vcpu *vcpu, const struct vm_exit *exit)
         virt->set_register(vcpu->cpu, which, value);
     }
     virt->complete_instruction(vcpu->cpu, exit->instruction_length);
+    return true;
 }
 
-void vcpu_handle_xsetbv(struct vcpu *vcpu, const struct vm_exit *exit)
+bool vcpu_handle_xsetbv(struct vcpu *vcpu, const struct vm_exit *exit)
 {
     const uint64_t *gpr = vcpu->cpu->gpr;
     uint64_t value = gpr[GPR_RDX] << 32 | (gpr[GPR_RAX] & UINT64_C(0xffffffff));
@@ -164,4 +166,5 @@ void vcpu_handle_xsetbv(struct vcpu *vcpu, const struct vm_exit *exit)
         virt->set_register(vcpu->cpu, REGISTER_XCR0, value);
         virt->complete_instruction(vcpu->cpu, exit->instruction_length);
     }
+    return true;
 }

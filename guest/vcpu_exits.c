@@ -7,6 +7,9 @@
 
 #define LOW_HALF UINT64_C(0xffffffff)
 
+/* Kept out of line, so that the handlers save and restore no registers for their sake. */
+#define COLD __attribute__((noinline, cold))
+
 static void raise_fault(struct vcpu *vcpu, uint8_t vector)
 {
     virt->inject_exception(vcpu->cpu, vector, vector == EXCEPTION_GP, 0);
@@ -18,35 +21,59 @@ static void set_edx_eax(struct vcpu *vcpu, uint64_t value)
     vcpu->cpu->gpr[GPR_RDX] = value >> 32;
 }
 
-static void handle_cpuid(struct vcpu *vcpu)
+static void complete(struct vcpu *vcpu, const struct vm_exit *exit)
 {
-    uint64_t *gpr = vcpu->cpu->gpr;
-    uint32_t leaf = (uint32_t)gpr[GPR_RAX];
-    const struct cpuid_leaf *found = cpuid_find(&vcpu->vm->cpuid, leaf);
-    struct cpuid_registers answer;
-
-    if (found->kind == CPUID_STATIC) {
-        answer = found->answer;
-    } else {
-        struct virt_mode mode;
-
-        virt->get_mode(vcpu->cpu, &mode);
-        guest_cpuid(&vcpu->vm->cpuid, leaf, (uint32_t)gpr[GPR_RCX],
-                    &(struct cpuid_vcpu){
-                        .apic_id = vcpu->index,
-                        .apic_enabled = lapic_mode(&vcpu->lapic) != APIC_MODE_DISABLED,
-                        .long_mode = (mode.efer & EFER_LMA) && (mode.cs_attributes & SEGMENT_L),
-                        .cr4 = mode.cr4,
-                        .xcr0 = virt->get_register(vcpu->cpu, REGISTER_XCR0)},
-                    &answer);
-    }
-    gpr[GPR_RAX] = answer.eax;
-    gpr[GPR_RBX] = answer.ebx;
-    gpr[GPR_RCX] = answer.ecx;
-    gpr[GPR_RDX] = answer.edx;
+    virt->complete_instruction(vcpu->cpu, exit->instruction_length);
 }
 
-static void handle_msr(struct vcpu *vcpu, const struct vm_exit *exit)
+/* For exits that may touch devices: they may ask something of the VM or arm an earlier timer. */
+static bool goes_on(const struct vm *vm)
+{
+    return !vm->requests && !vm->timers.new_first;
+}
+
+static void set_cpuid_answer(struct vcpu *vcpu, const struct cpuid_registers *answer)
+{
+    uint64_t *gpr = vcpu->cpu->gpr;
+
+    gpr[GPR_RAX] = answer->eax;
+    gpr[GPR_RBX] = answer->ebx;
+    gpr[GPR_RCX] = answer->ecx;
+    gpr[GPR_RDX] = answer->edx;
+}
+
+COLD static void answer_varying_cpuid(struct vcpu *vcpu)
+{
+    const uint64_t *gpr = vcpu->cpu->gpr;
+    struct cpuid_registers answer;
+    struct virt_mode mode;
+
+    virt->get_mode(vcpu->cpu, &mode);
+    guest_cpuid(&vcpu->vm->cpuid, (uint32_t)gpr[GPR_RAX], (uint32_t)gpr[GPR_RCX],
+                &(struct cpuid_vcpu){.apic_id = vcpu->index,
+                                     .apic_enabled = lapic_mode(&vcpu->lapic) != APIC_MODE_DISABLED,
+                                     .long_mode =
+                                         (mode.efer & EFER_LMA) && (mode.cs_attributes & SEGMENT_L),
+                                     .cr4 = mode.cr4,
+                                     .xcr0 = virt->get_register(vcpu->cpu, REGISTER_XCR0)},
+                &answer);
+    set_cpuid_answer(vcpu, &answer);
+}
+
+static bool handle_cpuid(struct vcpu *vcpu, const struct vm_exit *exit)
+{
+    const struct cpuid_leaf *leaf = cpuid_find(&vcpu->vm->cpuid, (uint32_t)vcpu->cpu->gpr[GPR_RAX]);
+
+    if (leaf->kind == CPUID_STATIC) {
+        set_cpuid_answer(vcpu, &leaf->answer);
+    } else {
+        answer_varying_cpuid(vcpu);
+    }
+    complete(vcpu, exit);
+    return true;
+}
+
+static bool handle_msr(struct vcpu *vcpu, const struct vm_exit *exit)
 {
     uint64_t *gpr = vcpu->cpu->gpr;
     uint32_t index = (uint32_t)gpr[GPR_RCX];
@@ -63,14 +90,15 @@ static void handle_msr(struct vcpu *vcpu, const struct vm_exit *exit)
         result = guest_msr_write(&vcpu->msrs, index, value);
     }
     if (result == MSR_OK) {
-        virt->complete_instruction(vcpu->cpu, exit->instruction_length);
+        complete(vcpu, exit);
     } else {
         raise_fault(vcpu, EXCEPTION_GP);
     }
+    return goes_on(vcpu->vm);
 }
 
 /* The instruction at RIP stopped the VM: say which. */
-static void stop_undecodable(struct vcpu *vcpu)
+COLD static void stop_undecodable(struct vcpu *vcpu)
 {
     const struct emulate_context *emulate = &vcpu->emulate;
     char bytes[3 * (INSTRUCTION_MAX + 1) + 1] = "";
@@ -92,16 +120,21 @@ static void finish_emulation(struct vcpu *vcpu, enum emulate_result result)
     }
 }
 
-static void handle_io(struct vcpu *vcpu, const struct vm_exit *exit)
+COLD static bool handle_string_io(struct vcpu *vcpu, const struct vm_exit *exit)
+{
+    vcpu->emulate.guest_phys_valid = false;
+    vcpu->emulate.guest_linear_valid = false;
+    finish_emulation(vcpu, emulate_string_io(&vcpu->emulate, &vcpu->vm->ports, exit));
+    return goes_on(vcpu->vm);
+}
+
+static bool handle_io(struct vcpu *vcpu, const struct vm_exit *exit)
 {
     uint64_t *rax = &vcpu->cpu->gpr[GPR_RAX];
     struct vm *vm = vcpu->vm;
 
     if (exit->io.string) {
-        vcpu->emulate.guest_phys_valid = false;
-        vcpu->emulate.guest_linear_valid = false;
-        finish_emulation(vcpu, emulate_string_io(&vcpu->emulate, &vm->ports, exit));
-        return;
+        return handle_string_io(vcpu, exit);
     }
     if (exit->io.in) {
         uint64_t value = port_bus_read(&vm->ports, exit->io.port, exit->io.size);
@@ -117,12 +150,23 @@ static void handle_io(struct vcpu *vcpu, const struct vm_exit *exit)
         port_bus_write(&vm->ports, exit->io.port, exit->io.size, (uint32_t)*rax);
     }
     if (!(vm->requests & VM_REQUEST_RETRY)) {
-        virt->complete_instruction(vcpu->cpu, exit->instruction_length);
+        complete(vcpu, exit);
+    }
+    return goes_on(vm);
+}
+
+COLD static void map_block(struct vm *vm, uint64_t start, const struct guest_block *block)
+{
+    int error = virt->space.map(vm->space, start, block->host_phys, GUEST_BLOCK_SIZE, VIRT_PROT_ALL,
+                                VIRT_MEMORY_WRITE_BACK);
+
+    if (error) {
+        vm_stop(vm, "no memory for its page tables (error %d)", error);
     }
 }
 
 /* Access to memory that is not mapped: RAM at its first touch, else a device. */
-static void handle_memory(struct vcpu *vcpu, const struct vm_exit *exit)
+static bool handle_memory(struct vcpu *vcpu, const struct vm_exit *exit)
 {
     struct vm *vm = vcpu->vm;
     uint64_t start;
@@ -131,26 +175,22 @@ static void handle_memory(struct vcpu *vcpu, const struct vm_exit *exit)
     if (exit->memory.misconfigured) {
         vm_stop(vm, "internal error: misconfigured nested page tables at 0x%lx",
                 exit->memory.guest_phys);
-        return;
+        return false;
     }
     block = guest_memory_block(&vm->memory, exit->memory.guest_phys, &start);
     if (block) {
-        int error = virt->space.map(vm->space, start, block->host_phys, GUEST_BLOCK_SIZE,
-                                    VIRT_PROT_ALL, VIRT_MEMORY_WRITE_BACK);
-
-        if (error) {
-            vm_stop(vm, "no memory for its page tables (error %d)", error);
-        }
-        return;
+        map_block(vm, start, block);
+        return goes_on(vm);
     }
     vcpu->emulate.guest_phys = exit->memory.guest_phys;
     vcpu->emulate.guest_phys_valid = !exit->memory.page_walk;
     vcpu->emulate.guest_linear = exit->memory.guest_linear;
     vcpu->emulate.guest_linear_valid = exit->memory.linear_valid && !exit->memory.page_walk;
     finish_emulation(vcpu, emulate_instruction(&vcpu->emulate));
+    return goes_on(vm);
 }
 
-static void handle_apic_access(struct vcpu *vcpu, const struct vm_exit *exit)
+static bool handle_apic_access(struct vcpu *vcpu, const struct vm_exit *exit)
 {
     enum apic_access_type access = exit->apic_access.access;
 
@@ -159,10 +199,69 @@ static void handle_apic_access(struct vcpu *vcpu, const struct vm_exit *exit)
         access == APIC_ACCESS_LINEAR_READ || access == APIC_ACCESS_LINEAR_WRITE;
     vcpu->emulate.guest_linear_valid = false;
     finish_emulation(vcpu, emulate_instruction(&vcpu->emulate));
+    return goes_on(vcpu->vm);
+}
+
+static bool handle_apic_write(struct vcpu *vcpu, const struct vm_exit *exit)
+{
+    lapic_after_hardware_write(&vcpu->lapic, exit->apic_write.offset);
+    return goes_on(vcpu->vm);
+}
+
+static bool handle_apic_eoi(struct vcpu *vcpu, const struct vm_exit *exit)
+{
+    lapic_after_hardware_eoi(&vcpu->lapic, exit->apic_eoi.vector);
+    return goes_on(vcpu->vm);
+}
+
+static bool handle_halt(struct vcpu *vcpu, const struct vm_exit *exit)
+{
+    complete(vcpu, exit);
+    vcpu->halted = !virt->has_deliverable_event(vcpu->cpu);
+    return !vcpu->halted;
+}
+
+/* The host took its CPU back. */
+static bool handle_interrupted(struct vcpu *vcpu, const struct vm_exit *exit)
+{
+    (void)vcpu;
+    (void)exit;
+    return false;
+}
+
+/* The guest can take what waits for it. */
+static bool handle_window(struct vcpu *vcpu, const struct vm_exit *exit)
+{
+    (void)exit;
+    vcpu->cpu->events_changed = true;
+    return true;
+}
+
+/* PAUSE, and INVD and WBINVD: guest memory is write-back and coherent, and a guest may not drop
+ * anyone's cache. */
+static bool handle_no_operation(struct vcpu *vcpu, const struct vm_exit *exit)
+{
+    complete(vcpu, exit);
+    return true;
+}
+
+/* There are no performance counters. */
+static bool handle_rdpmc(struct vcpu *vcpu, const struct vm_exit *exit)
+{
+    (void)exit;
+    raise_fault(vcpu, EXCEPTION_GP);
+    return true;
+}
+
+static bool handle_undefined(struct vcpu *vcpu, const struct vm_exit *exit)
+{
+    (void)exit;
+    raise_fault(vcpu, EXCEPTION_UD);
+    return true;
 }
 
 /* Someone asked to see this exception; the guest gets it all the same. */
-static void handle_exception(struct vcpu *vcpu, const struct vm_exit *exit)
+static bool handle_exception(struct vcpu *vcpu, const struct vm_exit *exit)
 {
     const struct virt_event *event = &exit->exception.event;
 
@@ -179,109 +278,86 @@ static void handle_exception(struct vcpu *vcpu, const struct vm_exit *exit)
     } else {
         virt->inject_event(vcpu->cpu, event);
     }
+    return true;
 }
 
-static void stop_unexpected(struct vcpu *vcpu, const struct vm_exit *exit)
+static bool handle_shutdown(struct vcpu *vcpu, const struct vm_exit *exit)
+{
+    (void)exit;
+    vm_stop(vcpu->vm, "triple fault at rip 0x%lx", virt->get_register(vcpu->cpu, REGISTER_RIP));
+    return false;
+}
+
+static bool handle_entry_failure(struct vcpu *vcpu, const struct vm_exit *exit)
+{
+    vm_stop(vcpu->vm, "VM entry failed: %s", exit->entry_failure.rule);
+    virt->dump(vcpu->cpu);
+    return false;
+}
+
+/* INIT is for the physical CPU, which does not react while it is in a guest. */
+static bool handle_init(struct vcpu *vcpu, const struct vm_exit *exit)
+{
+    (void)vcpu;
+    (void)exit;
+    return true;
+}
+
+static bool handle_startup(struct vcpu *vcpu, const struct vm_exit *exit)
+{
+    (void)exit;
+    virt->set_activity(vcpu->cpu, ACTIVITY_ACTIVE);
+    return true;
+}
+
+static bool handle_unexpected(struct vcpu *vcpu, const struct vm_exit *exit)
 {
     vm_stop(vcpu->vm, "internal error: unexpected exit %s (reason %u)",
             vm_exit_kind_name(exit->kind), exit->reason);
     virt->dump(vcpu->cpu);
+    return false;
 }
 
-bool vcpu_handle_exit(struct vcpu *vcpu, const struct vm_exit *exit)
-{
-    struct vm *vm = vcpu->vm;
-    uint64_t first_timer;
-
-    switch (exit->kind) {
-    case VM_EXIT_CPUID:
-        handle_cpuid(vcpu);
-        virt->complete_instruction(vcpu->cpu, exit->instruction_length);
-        return true;
-    case VM_EXIT_HYPERCALL:
-        vcpu_handle_hypercall(vcpu, exit);
-        return !vm->requests;
-    case VM_EXIT_INTERRUPTED:
-    case VM_EXIT_NMI:
-        return false;
-    case VM_EXIT_HLT:
-        virt->complete_instruction(vcpu->cpu, exit->instruction_length);
-        vcpu->halted = !virt->has_deliverable_event(vcpu->cpu);
-        return !vcpu->halted;
-    case VM_EXIT_INTERRUPT_WINDOW:
-    case VM_EXIT_NMI_WINDOW:
-    case VM_EXIT_TPR_BELOW_THRESHOLD:
-        vcpu->cpu->events_changed = true;
-        return true;
-    case VM_EXIT_PAUSE:
-    case VM_EXIT_INVD:
-    case VM_EXIT_WBINVD:
-        /* Guest memory is write-back and coherent, and a guest may not drop anyone's cache. */
-        virt->complete_instruction(vcpu->cpu, exit->instruction_length);
-        return true;
-    case VM_EXIT_RDPMC:
-        raise_fault(vcpu, EXCEPTION_GP); /* there are no counters */
-        return true;
-    case VM_EXIT_MONITOR:
-    case VM_EXIT_MWAIT:
-    case VM_EXIT_XSAVES:
-    case VM_EXIT_XRSTORS:
-    case VM_EXIT_UNDEFINED:
-        raise_fault(vcpu, EXCEPTION_UD);
-        return true;
-    case VM_EXIT_SHUTDOWN:
-        vm_stop(vm, "triple fault at rip 0x%lx", virt->get_register(vcpu->cpu, REGISTER_RIP));
-        return false;
-    case VM_EXIT_ENTRY_FAILURE:
-        vm_stop(vm, "VM entry failed: %s", exit->entry_failure.rule);
-        virt->dump(vcpu->cpu);
-        return false;
-    case VM_EXIT_CR_ACCESS:
-        vcpu_handle_cr(vcpu, exit);
-        return true;
-    case VM_EXIT_DR_ACCESS:
-        vcpu_handle_dr(vcpu, exit);
-        return true;
-    case VM_EXIT_XSETBV:
-        vcpu_handle_xsetbv(vcpu, exit);
-        return true;
-    case VM_EXIT_EXCEPTION:
-        handle_exception(vcpu, exit);
-        return true;
-    case VM_EXIT_SIPI:
-        virt->set_activity(vcpu->cpu, ACTIVITY_ACTIVE);
-        return true;
-    case VM_EXIT_INIT:
-        return true;
-    default:
-        break;
-    }
-
-    /* What follows may touch devices: they may arm an earlier timer or ask something of the VM. */
-    first_timer = timer_next_deadline(&vm->timers);
-    switch (exit->kind) {
-    case VM_EXIT_IO:
-        handle_io(vcpu, exit);
-        break;
-    case VM_EXIT_MEMORY:
-        handle_memory(vcpu, exit);
-        break;
-    case VM_EXIT_MSR_READ:
-    case VM_EXIT_MSR_WRITE:
-        handle_msr(vcpu, exit);
-        break;
-    case VM_EXIT_APIC_ACCESS:
-        handle_apic_access(vcpu, exit);
-        break;
-    case VM_EXIT_APIC_WRITE:
-        lapic_after_hardware_write(&vcpu->lapic, exit->apic_write.offset);
-        break;
-    case VM_EXIT_APIC_EOI:
-        lapic_after_hardware_eoi(&vcpu->lapic, exit->apic_eoi.vector);
-        break;
-    default:
-        stop_unexpected(vcpu, exit);
-        return false;
-    }
-    return !vm->requests && timer_next_deadline(&vm->timers) == first_timer;
-}
+const vcpu_exit_handler vcpu_exit_handlers[VM_EXIT_KINDS] = {
+    [VM_EXIT_INTERRUPTED] = handle_interrupted,
+    [VM_EXIT_IO] = handle_io,
+    [VM_EXIT_MEMORY] = handle_memory,
+    [VM_EXIT_CPUID] = handle_cpuid,
+    [VM_EXIT_MSR_READ] = handle_msr,
+    [VM_EXIT_MSR_WRITE] = handle_msr,
+    [VM_EXIT_CR_ACCESS] = vcpu_handle_cr,
+    [VM_EXIT_DR_ACCESS] = vcpu_handle_dr,
+    [VM_EXIT_HLT] = handle_halt,
+    [VM_EXIT_MWAIT] = handle_undefined,
+    [VM_EXIT_MONITOR] = handle_undefined,
+    [VM_EXIT_PAUSE] = handle_no_operation,
+    [VM_EXIT_HYPERCALL] = vcpu_handle_hypercall,
+    [VM_EXIT_XSETBV] = vcpu_handle_xsetbv,
+    [VM_EXIT_INVLPG] = handle_unexpected,
+    [VM_EXIT_INVD] = handle_no_operation,
+    [VM_EXIT_WBINVD] = handle_no_operation,
+    [VM_EXIT_RDPMC] = handle_rdpmc,
+    [VM_EXIT_RDTSC] = handle_unexpected,
+    [VM_EXIT_RDTSCP] = handle_unexpected,
+    [VM_EXIT_RDRAND] = handle_unexpected,
+    [VM_EXIT_RDSEED] = handle_unexpected,
+    [VM_EXIT_INVPCID] = handle_unexpected,
+    [VM_EXIT_XSAVES] = handle_undefined,
+    [VM_EXIT_XRSTORS] = handle_undefined,
+    [VM_EXIT_DESCRIPTOR_TABLE] = handle_unexpected,
+    [VM_EXIT_UNDEFINED] = handle_undefined,
+    [VM_EXIT_TASK_SWITCH] = handle_unexpected,
+    [VM_EXIT_EXCEPTION] = handle_exception,
+    [VM_EXIT_NMI] = handle_interrupted,
+    [VM_EXIT_SHUTDOWN] = handle_shutdown,
+    [VM_EXIT_INIT] = handle_init,
+    [VM_EXIT_SIPI] = handle_startup,
+    [VM_EXIT_INTERRUPT_WINDOW] = handle_window,
+    [VM_EXIT_NMI_WINDOW] = handle_window,
+    [VM_EXIT_TPR_BELOW_THRESHOLD] = handle_window,
+    [VM_EXIT_APIC_ACCESS] = handle_apic_access,
+    [VM_EXIT_APIC_WRITE] = handle_apic_write,
+    [VM_EXIT_APIC_EOI] = handle_apic_eoi,
+    [VM_EXIT_ENTRY_FAILURE] = handle_entry_failure,
+    [VM_EXIT_INTERNAL_ERROR] = handle_unexpected,
+};
