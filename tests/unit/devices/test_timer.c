@@ -148,6 +148,26 @@ static void random_operations_match_a_plain_list(void **state)
     }
 }
 
+static void says_when_the_first_is_new(void **state)
+{
+    (void)state;
+    assert_false(test_time.timers.new_first);
+    timer_arm(&timers[0], 30);
+    assert_true(test_time.timers.new_first);
+
+    test_time.timers.new_first = false;
+    timer_arm(&timers[1], 30);
+    timer_arm(&timers[2], 40);
+    timer_cancel(&timers[2]);
+    assert_false(test_time.timers.new_first);
+    timer_arm(&timers[2], 29);
+    assert_true(test_time.timers.new_first);
+
+    test_time.timers.new_first = false;
+    timer_arm(&timers[2], 20); /* it was the first already: its deadline counts */
+    assert_true(test_time.timers.new_first);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -155,6 +175,7 @@ int main(void)
         cmocka_unit_test_setup(arming_again_moves, setup),
         cmocka_unit_test_setup(one_that_is_due_again_waits_for_the_next_run, setup),
         cmocka_unit_test_setup(a_due_timer_can_be_cancelled_by_another, setup),
+        cmocka_unit_test_setup(says_when_the_first_is_new, setup),
         cmocka_unit_test_setup(random_operations_match_a_plain_list, setup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
