@@ -3,8 +3,11 @@
 #define PM1_TIMER        0x0001u
 #define PM1_GLOBAL       0x0020u
 #define PM1_POWER_BUTTON 0x0100u
-/* Enable bits that exist; there is no sleep button, no RTC wake and no PCI Express wake. */
-#define PM1_ENABLE_MASK (PM1_TIMER | PM1_GLOBAL | PM1_POWER_BUTTON)
+#define PM1_RTC          0x0400u
+/* Enable bits that hold. The RTC's wakes nothing (FADT: FIX_RTC), but Linux enables it for any
+ * clock with an alarm and complains when it does not hold. There is no sleep button and no PCI
+ * Express. */
+#define PM1_ENABLE_MASK (PM1_TIMER | PM1_GLOBAL | PM1_POWER_BUTTON | PM1_RTC)
 
 #define PM1_SCI_ENABLED       0x0001u
 #define PM1_BUS_MASTER_RELOAD 0x0002u

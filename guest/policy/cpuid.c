@@ -223,7 +223,7 @@ static void init_xsave(struct cpuid_policy *policy, const struct cpuid_config *c
 /* Leaves 0x15 and 0x16: the TSC is the crystal's clock times EBX / EAX. */
 static void init_frequencies(struct cpuid_policy *policy, const struct cpuid_config *config)
 {
-    uint32_t mhz = (uint32_t)(config->tsc_khz / 1000);
+    uint32_t mhz = (uint32_t)((config->tsc_khz + 500) / 1000);
 
     policy->basic[0x15].answer = (struct cpuid_registers){
         .eax = config->crystal_hz / 1000,

@@ -8,6 +8,7 @@
 #define TIMER_STATUS 0x0001u
 #define GLOBAL       0x0020u
 #define POWER_BUTTON 0x0100u
+#define RTC          0x0400u
 #define SCI_ENABLED  0x0001u
 #define SLEEP_ENABLE 0x2000u
 
@@ -98,7 +99,7 @@ static void enable_register_keeps_what_exists(void **state)
 {
     (void)state;
     write16(ACPI_PM1_ENABLE, 0xffff);
-    assert_int_equal(read16(ACPI_PM1_ENABLE), TIMER_STATUS | GLOBAL | POWER_BUTTON);
+    assert_int_equal(read16(ACPI_PM1_ENABLE), TIMER_STATUS | GLOBAL | POWER_BUTTON | RTC);
     acpi_pm_write(&pm, ACPI_PM1_ENABLE + 1, 1, 0);
     assert_int_equal(read16(ACPI_PM1_ENABLE), TIMER_STATUS | GLOBAL);
     assert_int_equal(acpi_pm_read(&pm, ACPI_PM1_ENABLE, 1), TIMER_STATUS | GLOBAL);
