@@ -13,7 +13,7 @@ static int priority_class(int vector)
 
 static uint32_t shadow(const struct injection_input *input)
 {
-    return input->instruction_completed ? 0 : input->interruptibility & SHADOW;
+    return input->interruptibility & SHADOW;
 }
 
 /* The guest would take an external interrupt at its next instruction. */

@@ -22,11 +22,9 @@ struct injection_input {
     struct virt_pending_interrupts pending;
 
     enum virt_activity activity;
-    uint32_t interruptibility;  /* VMCS field (SDM vol. 3, table 25-3) */
-    bool instruction_completed; /* an instruction was completed since the exit: blocking by STI and
-                                   MOV-SS in `interruptibility` is over */
-    bool interrupts_enabled;    /* RFLAGS.IF */
-    bool protected_mode;        /* CR0.PE: without it exceptions have no error code */
+    uint32_t interruptibility; /* VMCS field (SDM vol. 3, table 25-3) */
+    bool interrupts_enabled;   /* RFLAGS.IF */
+    bool protected_mode;       /* CR0.PE: without it exceptions have no error code */
 
     bool virtual_nmis;
     bool tpr_shadow;

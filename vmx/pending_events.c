@@ -20,7 +20,6 @@ static void read_injection_input(struct vmx_vcpu *vcpu, struct injection_input *
     source->poll(source->context, &input->pending);
     input->activity = vmx_get_activity(&vcpu->virt);
     input->interruptibility = vmcs_read32(VMCS_GUEST_INTERRUPTIBILITY);
-    input->instruction_completed = vcpu->instruction_completed;
     input->interrupts_enabled = vmcs_read_natural(VMCS_GUEST_RFLAGS) & RFLAGS_IF;
     input->protected_mode = vcpu->queued.type != VIRT_EVENT_HARDWARE_EXCEPTION ||
                             (vmcs_read_natural(VMCS_GUEST_CR0) & CR0_PE);
@@ -68,22 +67,6 @@ static void write_event(const struct virt_event *event)
     }
 }
 
-static void update_interruptibility(const struct injection_input *input,
-                                    const struct injection *injection)
-{
-    uint32_t value = input->interruptibility;
-
-    if (input->instruction_completed) {
-        value &= ~(INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS);
-    }
-    if (injection->clear_nmi_blocking) {
-        value &= ~INTERRUPTIBILITY_NMI;
-    }
-    if (value != input->interruptibility) {
-        vmcs_write32(VMCS_GUEST_INTERRUPTIBILITY, value);
-    }
-}
-
 /* RVI is what we found requested; SVI too must follow an ISR that emulation changed (SDM vol. 3,
  * 25.4.2). */
 static void write_interrupt_status(const struct injection_input *input, uint8_t rvi)
@@ -103,7 +86,9 @@ void vmx_prepare_events(struct vmx_vcpu *vcpu)
     decide_injection(&input, &injection);
     accept(vcpu, &injection);
 
-    update_interruptibility(&input, &injection);
+    if (injection.clear_nmi_blocking) {
+        vmcs_write32(VMCS_GUEST_INTERRUPTIBILITY, input.interruptibility & ~INTERRUPTIBILITY_NMI);
+    }
     if (injection.source != INJECT_NOTHING) {
         write_event(&injection.event);
     }
@@ -187,7 +172,6 @@ void vmx_reset_events(struct vmx_vcpu *vcpu)
 {
     vcpu->queued = (struct virt_event){.type = VIRT_EVENT_NONE};
     vcpu->nmi_pending = 0;
-    vcpu->instruction_completed = false;
     vcpu->inactive = false;
     vcpu->shut_down = false;
     vcpu->tpr_threshold = 0;

@@ -42,18 +42,15 @@ static void test_apic_vector_waits_for_if_and_shadow(void **context)
     static const struct {
         uint32_t interruptibility;
         bool enabled;
-        bool completed;
         bool injected;
     } cases[] = {
-        {0, true, false, true},
-        {0, false, false, false},
-        {INTERRUPTIBILITY_STI, true, false, false},
-        {INTERRUPTIBILITY_MOV_SS, true, false, false},
-        {INTERRUPTIBILITY_STI, true, true, true},
-        {INTERRUPTIBILITY_MOV_SS, true, true, true},
-        {INTERRUPTIBILITY_MOV_SS, false, true, false},
-        {INTERRUPTIBILITY_NMI, true, false, true}, /* NMI blocking is not theirs */
-        {INTERRUPTIBILITY_SMI, true, false, true},
+        {0, true, true},
+        {0, false, false},
+        {INTERRUPTIBILITY_STI, true, false},
+        {INTERRUPTIBILITY_MOV_SS, true, false},
+        {INTERRUPTIBILITY_MOV_SS, false, false},
+        {INTERRUPTIBILITY_NMI, true, true}, /* NMI blocking is not theirs */
+        {INTERRUPTIBILITY_SMI, true, true},
     };
 
     (void)context;
@@ -64,7 +61,6 @@ static void test_apic_vector_waits_for_if_and_shadow(void **context)
         input.pending.apic_irr = 0x80;
         input.interrupts_enabled = cases[i].enabled;
         input.interruptibility = cases[i].interruptibility;
-        input.instruction_completed = cases[i].completed;
         injection = decide(&input);
         assert_int_equal(injection.source, cases[i].injected ? INJECT_APIC : INJECT_NOTHING);
         assert_int_equal(injection.interrupt_window, !cases[i].injected);

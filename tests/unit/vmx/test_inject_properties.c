@@ -33,7 +33,6 @@ static struct injection_input random_input(void)
                     .tpr = (uint8_t)(random_below(2) ? random_below(256) : 0)},
         .activity = (enum virt_activity)(random_below(3) ? 0 : random_below(4)),
         .interruptibility = random_below(2) ? random_below(16) : 0,
-        .instruction_completed = random_below(4) == 0,
         .interrupts_enabled = random_below(2),
         .protected_mode = random_below(2),
         .virtual_nmis = random_below(4) != 0,
@@ -54,7 +53,7 @@ static void test_properties(void **context)
         const struct virt_pending_interrupts *pending = &input.pending;
         bool vid = input.virtual_interrupt_delivery;
         bool asleep = input.activity == ACTIVITY_WAIT_FOR_SIPI;
-        bool shadow = (input.interruptibility & 3) && !input.instruction_completed;
+        bool shadow = input.interruptibility & 3;
         int ppr = pending->apic_isr > pending->tpr ? pending->apic_isr : pending->tpr;
         bool above = pending->apic_irr >= 0 && pending->apic_irr / 16 > ppr / 16;
         bool injected = injection.source != INJECT_NOTHING;

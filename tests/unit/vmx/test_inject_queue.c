@@ -15,20 +15,17 @@ static void test_nmi(void **context)
 {
     static const struct {
         uint32_t interruptibility;
-        bool completed;
         bool injected;
         bool nmi_window;
         bool interrupt_window;
         bool again;
     } cases[] = {
-        {0, false, true, false, false, false},
-        {INTERRUPTIBILITY_NMI, false, false, true, false, false},
-        {INTERRUPTIBILITY_MOV_SS, false, false, true, false, false},
-        {INTERRUPTIBILITY_MOV_SS, true, true, false, false, false},
+        {0, true, false, false, false},
+        {INTERRUPTIBILITY_NMI, false, true, false, false},
+        {INTERRUPTIBILITY_MOV_SS, false, true, false, false},
         /* An NMI window could open in the shadow of STI at once. */
-        {INTERRUPTIBILITY_STI, false, false, false, true, true},
-        {INTERRUPTIBILITY_STI, true, true, false, false, false},
-        {INTERRUPTIBILITY_STI | INTERRUPTIBILITY_NMI, false, false, true, false, false},
+        {INTERRUPTIBILITY_STI, false, false, true, true},
+        {INTERRUPTIBILITY_STI | INTERRUPTIBILITY_NMI, false, true, false, false},
     };
 
     (void)context;
@@ -40,7 +37,6 @@ static void test_nmi(void **context)
             input.nmi_pending = 1;
             input.interrupts_enabled = enabled;
             input.interruptibility = cases[i].interruptibility;
-            input.instruction_completed = cases[i].completed;
             injection = decide(&input);
             assert_int_equal(injection.source, cases[i].injected ? INJECT_NMI : INJECT_NOTHING);
             if (cases[i].injected) {
