@@ -4,6 +4,9 @@
 #include "virt/vcpu.h"
 #include "vmx/qualification.h"
 
+/* Kept out of line, so that decode_exit saves and restores no registers for their sake. */
+#define COLD __attribute__((noinline))
+
 bool exit_unblocked_nmi(const struct vmx_raw_exit *raw)
 {
     if (!(exit_needs(raw->reason) & NEEDS_IDT_VECTORING) ||
@@ -23,29 +26,45 @@ bool exit_unblocked_nmi(const struct vmx_raw_exit *raw)
     }
 }
 
-static void decode_io(const struct vmx_raw_exit *raw, struct vm_exit *exit)
+static void decode_port(uint64_t qualification, struct vm_exit *exit)
 {
-    static const uint8_t address_sizes[] = {2, 4, 8, 0, 0, 0, 0, 0};
-    static const int8_t segments[] = {SEGMENT_ES, SEGMENT_CS, SEGMENT_SS, SEGMENT_DS,
-                                      SEGMENT_FS, SEGMENT_GS, -1,         -1};
-    uint64_t qualification = raw->qualification;
-    uint32_t info = raw->instruction_info;
-
     exit->io.port = (uint16_t)(qualification >> IO_PORT_SHIFT);
     exit->io.size = (uint8_t)((qualification & IO_SIZE_MASK) + 1);
     exit->io.in = qualification & IO_IN;
     exit->io.string = qualification & IO_STRING;
     exit->io.rep = qualification & IO_REP;
+    exit->io.address_size = 0;
+    exit->io.segment = -1;
+    exit->io.linear = 0;
+}
+
+bool decode_port_exit(uint64_t qualification, uint32_t instruction_length, struct vm_exit *exit)
+{
+    if (qualification & IO_STRING) {
+        return false;
+    }
+    exit->kind = VM_EXIT_IO;
+    exit->reason = EXIT_REASON_IO;
+    exit->instruction_length = (uint8_t)instruction_length;
+    decode_port(qualification, exit);
+    return true;
+}
+
+static void decode_io(const struct vmx_raw_exit *raw, struct vm_exit *exit)
+{
+    static const uint8_t address_sizes[] = {2, 4, 8, 0, 0, 0, 0, 0};
+    static const int8_t segments[] = {SEGMENT_ES, SEGMENT_CS, SEGMENT_SS, SEGMENT_DS,
+                                      SEGMENT_FS, SEGMENT_GS, -1,         -1};
+    uint32_t info = raw->instruction_info;
+
+    decode_port(raw->qualification, exit);
     if (!exit->io.string) {
-        exit->io.address_size = 0;
-        exit->io.segment = -1;
-        exit->io.linear = 0;
         return;
     }
     exit->io.address_size = address_sizes[info >> INFO_ADDRESS_SIZE_SHIFT & INFO_ADDRESS_SIZE_MASK];
     /* INS always stores through ES and leaves the field undefined. */
     exit->io.segment =
-        segments[exit->io.in ? SEGMENT_ES : info >> INFO_SEGMENT_SHIFT & INFO_SEGMENT_MASK];
+        exit->io.in ? SEGMENT_ES : segments[info >> INFO_SEGMENT_SHIFT & INFO_SEGMENT_MASK];
     exit->io.linear = raw->guest_linear;
 }
 
@@ -92,7 +111,7 @@ static void decode_memory(const struct vmx_raw_exit *raw, struct vm_exit *exit)
     exit->memory.misconfigured = false;
 }
 
-static void decode_apic_access(const struct vmx_raw_exit *raw, struct vm_exit *exit)
+COLD static void decode_apic_access(const struct vmx_raw_exit *raw, struct vm_exit *exit)
 {
     uint64_t qualification = raw->qualification;
     uint64_t type = qualification >> APIC_ACCESS_SHIFT & APIC_ACCESS_MASK;
@@ -126,7 +145,7 @@ static void decode_apic_access(const struct vmx_raw_exit *raw, struct vm_exit *e
     }
 }
 
-static void decode_task_switch(const struct vmx_raw_exit *raw, struct vm_exit *exit)
+COLD static void decode_task_switch(const struct vmx_raw_exit *raw, struct vm_exit *exit)
 {
     static const uint8_t sources[] = {TASK_SWITCH_CALL, TASK_SWITCH_IRET, TASK_SWITCH_JMP,
                                       TASK_SWITCH_TASK_GATE};
@@ -145,7 +164,7 @@ static void decode_task_switch(const struct vmx_raw_exit *raw, struct vm_exit *e
     exit->task_switch.during = during;
 }
 
-static void decode_exception(const struct vmx_raw_exit *raw, struct vm_exit *exit)
+COLD static void decode_exception(const struct vmx_raw_exit *raw, struct vm_exit *exit)
 {
     struct virt_event event;
 
@@ -169,7 +188,7 @@ static void decode_exception(const struct vmx_raw_exit *raw, struct vm_exit *exi
 }
 
 /* Exits that are no exits: entry failures, and reasons past the table. */
-static void decode_unlisted(const struct vmx_raw_exit *raw, struct vm_exit *exit)
+COLD static void decode_unlisted(const struct vmx_raw_exit *raw, struct vm_exit *exit)
 {
     const char *rule;
 

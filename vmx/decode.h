@@ -79,6 +79,12 @@ static inline void decode_plain_exit(uint32_t reason, uint32_t instruction_lengt
 }
 
 /**
+ * Takes an exit with EXIT_REASON_IO apart, as decode_exit would, if it is not from a string
+ * instruction; else does nothing and returns false. For speed too.
+ */
+bool decode_port_exit(uint64_t qualification, uint32_t instruction_length, struct vm_exit *exit);
+
+/**
  * Which further fields are needed, now that those of exit_needs are in `raw`: the linear address
  * and instruction information of string I/O, error codes that are valid, the length of an
  * instruction that was interrupted in raising its event.

@@ -103,12 +103,14 @@ unsigned exit_needs_more(const struct vmx_raw_exit *raw)
     uint64_t qualification = raw->qualification;
     unsigned needs = 0;
 
+    /* Port I/O is the one among these that guests do often. */
+    if (raw->reason == EXIT_REASON_IO) {
+        return qualification & IO_STRING ? NEEDS_LINEAR | NEEDS_INSTRUCTION_INFO : 0;
+    }
     if (exit_needs(raw->reason) & NEEDS_IDT_VECTORING) {
         needs = event_needs(raw->idt_vectoring_info, NEEDS_IDT_VECTORING_ERROR);
     }
     switch (raw->reason & (EXIT_REASON_ENTRY_FAILURE | EXIT_REASON_BASIC_MASK)) {
-    case EXIT_REASON_IO:
-        return qualification & IO_STRING ? NEEDS_LINEAR | NEEDS_INSTRUCTION_INFO : 0;
     case EXIT_REASON_CR_ACCESS:
         return CR_ACCESS_TYPE(qualification) == CR_LMSW && (qualification & CR_LMSW_MEMORY)
                    ? NEEDS_LINEAR

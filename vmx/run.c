@@ -10,7 +10,8 @@
 #define LIKELY(condition)   __builtin_expect((condition) != 0, 1)
 #define UNLIKELY(condition) __builtin_expect((condition) != 0, 0)
 
-/* Kept out of line, so that vmx_enter saves and restores no more than its own few registers. */
+/* Kept out of line, so that the way of frequent exits saves and restores no more than its own few
+ * registers. */
 #define COLD __attribute__((noinline))
 
 #define TICKS_BUCKETS 24u
@@ -33,14 +34,8 @@ static void count_ticks(struct vmx_vcpu *vcpu)
     vcpu->virt.exit_ticks_log2[vcpu->last_kind][log2]++;
 }
 
-static void read_fields(struct vmx_raw_exit *raw, unsigned needs)
+static void read_rare_fields(struct vmx_raw_exit *raw, unsigned needs)
 {
-    if (needs & NEEDS_QUALIFICATION) {
-        raw->qualification = vmcs_read_natural(VMCS_EXIT_QUALIFICATION);
-    }
-    if (needs & NEEDS_LENGTH) {
-        raw->instruction_length = vmcs_read32(VMCS_EXIT_INSTRUCTION_LENGTH);
-    }
     if (needs & NEEDS_INSTRUCTION_INFO) {
         raw->instruction_info = vmcs_read32(VMCS_EXIT_INSTRUCTION_INFO);
     }
@@ -64,20 +59,35 @@ static void read_fields(struct vmx_raw_exit *raw, unsigned needs)
     }
 }
 
+static void read_fields(struct vmx_raw_exit *raw, unsigned needs)
+{
+    if (needs & NEEDS_QUALIFICATION) {
+        raw->qualification = vmcs_read_natural(VMCS_EXIT_QUALIFICATION);
+    }
+    if (needs & NEEDS_LENGTH) {
+        raw->instruction_length = vmcs_read32(VMCS_EXIT_INSTRUCTION_LENGTH);
+    }
+    if (needs & ~(NEEDS_QUALIFICATION | NEEDS_LENGTH | NEEDS_MORE)) {
+        read_rare_fields(raw, needs);
+    }
+}
+
 /* An event was being delivered when the guest exited: it goes first at the next entry. Not so the
  * event that met a task gate: the task switch is its delivery. */
 static void requeue_interrupted_event(struct vmx_vcpu *vcpu, const struct vmx_raw_exit *raw)
 {
-    if (exit_unblocked_nmi(raw)) {
-        /* The IRET that ended the blocking has faulted and will run again (28.2.3). */
-        vmcs_write32(VMCS_GUEST_INTERRUPTIBILITY,
-                     vmcs_read32(VMCS_GUEST_INTERRUPTIBILITY) | INTERRUPTIBILITY_NMI);
-    }
-    if ((raw->reason & EXIT_REASON_BASIC_MASK) != EXIT_REASON_TASK_SWITCH &&
+    if ((raw->reason & EXIT_REASON_BASIC_MASK) != EXIT_REASON_TASK_SWITCH) {
         decode_idt_vectoring(raw->idt_vectoring_info, raw->idt_vectoring_error,
-                             raw->instruction_length, &vcpu->queued)) {
+                             raw->instruction_length, &vcpu->queued);
         vcpu->virt.events_changed = true;
     }
+}
+
+/* The IRET that ended blocking by NMI has faulted and will run again (SDM vol. 3, 28.2.3). */
+static void block_nmi_again(void)
+{
+    vmcs_write32(VMCS_GUEST_INTERRUPTIBILITY,
+                 vmcs_read32(VMCS_GUEST_INTERRUPTIBILITY) | INTERRUPTIBILITY_NMI);
 }
 
 static void settle_exception(struct vm_exit *exit)
@@ -171,13 +181,22 @@ COLD static void take_apart(struct vmx_vcpu *vcpu, uint32_t reason, struct vm_ex
     unsigned needs = exit_needs(reason);
 
     raw.reason = reason;
+    raw.interruption_info = 0;
     read_fields(&raw, needs);
     if (needs & NEEDS_MORE) {
-        read_fields(&raw, exit_needs_more(&raw));
+        unsigned more = exit_needs_more(&raw);
+
+        if (more) {
+            read_fields(&raw, more);
+        }
     }
     decode_exit(&raw, exit);
     if (needs & NEEDS_IDT_VECTORING) {
-        requeue_interrupted_event(vcpu, &raw);
+        if (raw.idt_vectoring_info & INTERRUPTION_VALID) {
+            requeue_interrupted_event(vcpu, &raw);
+        } else if (exit_unblocked_nmi(&raw)) {
+            block_nmi_again();
+        }
     }
     if (reason & EXIT_REASON_ENTRY_FAILURE) {
         settle_failure(vcpu, reason, exit);
@@ -185,6 +204,19 @@ COLD static void take_apart(struct vmx_vcpu *vcpu, uint32_t reason, struct vm_ex
         settle_exit(vcpu, &raw, exit);
     }
     count_exit(vcpu, exit->kind);
+}
+
+/* A port access: next to the plain ones, the exit that guests have most. */
+COLD static void take_port_access(struct vmx_vcpu *vcpu, struct vm_exit *exit)
+{
+    uint64_t qualification = vmcs_read_natural(VMCS_EXIT_QUALIFICATION);
+    uint32_t length = vmcs_read32(VMCS_EXIT_INSTRUCTION_LENGTH);
+
+    if (decode_port_exit(qualification, length, exit)) {
+        count_exit(vcpu, VM_EXIT_IO);
+    } else {
+        take_apart(vcpu, EXIT_REASON_IO, exit);
+    }
 }
 
 void vmx_enter(struct virt_vcpu *virt_vcpu, struct vm_exit *exit)
@@ -206,12 +238,13 @@ void vmx_enter(struct virt_vcpu *virt_vcpu, struct vm_exit *exit)
         return;
     }
     vcpu->exit_tsc = rdtsc();
-    vcpu->instruction_completed = false;
     reason = vmcs_read32(VMCS_EXIT_REASON);
-    if (UNLIKELY(!exit_is_plain(reason))) {
+    if (LIKELY(exit_is_plain(reason))) {
+        decode_plain_exit(reason, vmcs_read32(VMCS_EXIT_INSTRUCTION_LENGTH), exit);
+        count_exit(vcpu, exit->kind);
+    } else if (reason == EXIT_REASON_IO) {
+        take_port_access(vcpu, exit);
+    } else {
         take_apart(vcpu, reason, exit);
-        return;
     }
-    decode_plain_exit(reason, vmcs_read32(VMCS_EXIT_INSTRUCTION_LENGTH), exit);
-    count_exit(vcpu, exit->kind);
 }

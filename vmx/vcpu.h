@@ -37,7 +37,6 @@ struct vmx_vcpu {
     struct virt_vcpu virt; /* first: entry.S finds the GPRs at offset 0 */
 
     uint64_t host_rsp; /* what the VMCS's HOST_RSP holds, so as to write it only when it changes */
-    bool instruction_completed; /* since the last exit: blocking by STI and MOV-SS is over */
     uint8_t nmi_pending;
     bool shut_down; /* emulation raised a triple fault: the next entry reports it */
     enum vm_exit_kind last_kind;
