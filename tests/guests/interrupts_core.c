@@ -53,8 +53,9 @@ TEST_IN_BOTH_MODES(mov_ss_shadow)
     lapic_write(LAPIC_DIVIDE, 0xb);
     lapic_write(LAPIC_LVT_TIMER, VECTOR_MID | LVT_TIMER_PERIODIC);
     lapic_write(LAPIC_INITIAL_COUNT, 1777);
+    uint64_t end = rdtsc() + 100 * tsc_per_ms;
     interrupts_on();
-    for (unsigned i = 0; i < 20000 && timer_interrupts < 300; i++) {
+    while (timer_interrupts < 300 && rdtsc() < end) {
         __asm__ volatile("leaq 1f(%%rip), %%rax; movq %%rax, %0; leaq 2f(%%rip), %%rax;"
                          "movq %%rax, %1; movl %%ss, %%r10d; xorl %%eax, %%eax;"
                          "movl %%r10d, %%ss; 1: cpuid; movl %%r10d, %%ss; 2: nop"

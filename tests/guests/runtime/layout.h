@@ -7,7 +7,7 @@
 #define KERNEL_CS 0x08
 #define KERNEL_DS 0x10
 #define CODE32    0x18
-#define CODE16    0x20 /* limit 64 KiB */
+#define CODE16    0x20 /* 64 KiB from LOW_CODE, for the way to real mode */
 #define DATA16    0x28
 #define USER_DS   0x33
 #define USER_CS   0x3b

@@ -28,8 +28,8 @@ struct task_state tss __attribute__((aligned(128)));
 
 uint64_t gdt[GDT_SLOTS] __attribute__((aligned(4096))) = {
     [KERNEL_CS / 8] = 0x00af9b000000ffff, [KERNEL_DS / 8] = 0x00cf93000000ffff,
-    [CODE32 / 8] = 0x00cf9b000000ffff,    [CODE16 / 8] = 0x00009b000000ffff,
-    [DATA16 / 8] = 0x000093000000ffff,    [USER_DS / 8] = 0x00cff3000000ffff,
+    [CODE32 / 8] = 0x00cf9b000000ffff,    [CODE16 / 8] = 0x00009b010000ffff,
+    [DATA16 / 8] = 0x000093010000ffff,    [USER_DS / 8] = 0x00cff3000000ffff,
     [USER_CS / 8] = 0x00affb000000ffff,   [USER_CS32 / 8] = 0x00cffb000000ffff,
     [RING1_CS / 8] = 0x00afbb000000ffff,  [RING1_DS / 8] = 0x00cfb3000000ffff,
     [RING2_CS / 8] = 0x00afdb000000ffff,  [RING2_DS / 8] = 0x00cfd3000000ffff,
