@@ -64,7 +64,7 @@ static void decode_io(const struct vmx_raw_exit *raw, struct vm_exit *exit)
     exit->io.address_size = address_sizes[info >> INFO_ADDRESS_SIZE_SHIFT & INFO_ADDRESS_SIZE_MASK];
     /* INS always stores through ES and leaves the field undefined. */
     exit->io.segment =
-        exit->io.in ? SEGMENT_ES : segments[info >> INFO_SEGMENT_SHIFT & INFO_SEGMENT_MASK];
+        segments[exit->io.in ? SEGMENT_ES : info >> INFO_SEGMENT_SHIFT & INFO_SEGMENT_MASK];
     exit->io.linear = raw->guest_linear;
 }
 

@@ -177,11 +177,9 @@ COLD static struct virt_vcpu *prepare_entry(struct virt_vcpu *virt_vcpu, struct 
 /* An exit that takes more than its reason and its instruction's length to tell. */
 COLD static void take_apart(struct vmx_vcpu *vcpu, uint32_t reason, struct vm_exit *exit)
 {
-    struct vmx_raw_exit raw;
+    struct vmx_raw_exit raw = {.reason = reason};
     unsigned needs = exit_needs(reason);
 
-    raw.reason = reason;
-    raw.interruption_info = 0;
     read_fields(&raw, needs);
     if (needs & NEEDS_MORE) {
         unsigned more = exit_needs_more(&raw);
