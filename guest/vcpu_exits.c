@@ -128,31 +128,36 @@ COLD static bool handle_string_io(struct vcpu *vcpu, const struct vm_exit *exit)
     return goes_on(vcpu->vm);
 }
 
-static bool handle_io(struct vcpu *vcpu, const struct vm_exit *exit)
+static void set_rax(struct vcpu *vcpu, unsigned size, uint32_t value)
 {
     uint64_t *rax = &vcpu->cpu->gpr[GPR_RAX];
-    struct vm *vm = vcpu->vm;
+
+    if (size == 1) {
+        *rax = (*rax & ~UINT64_C(0xff)) | (value & 0xff);
+    } else if (size == 2) {
+        *rax = (*rax & ~UINT64_C(0xffff)) | (value & 0xffff);
+    } else {
+        *rax = value; /* a 32-bit result clears the upper half */
+    }
+}
+
+static bool handle_io(struct vcpu *vcpu, const struct vm_exit *exit)
+{
+    struct port_bus *ports = &vcpu->vm->ports;
 
     if (exit->io.string) {
         return handle_string_io(vcpu, exit);
     }
     if (exit->io.in) {
-        uint64_t value = port_bus_read(&vm->ports, exit->io.port, exit->io.size);
-
-        if (exit->io.size == 4) {
-            *rax = value; /* a 32-bit result clears the upper half */
-        } else {
-            uint64_t mask = exit->io.size == 2 ? 0xffff : 0xff;
-
-            *rax = (*rax & ~mask) | (value & mask);
-        }
+        set_rax(vcpu, exit->io.size, port_bus_read(ports, exit->io.port, exit->io.size));
     } else {
-        port_bus_write(&vm->ports, exit->io.port, exit->io.size, (uint32_t)*rax);
+        port_bus_write(ports, exit->io.port, exit->io.size, (uint32_t)vcpu->cpu->gpr[GPR_RAX]);
     }
-    if (!(vm->requests & VM_REQUEST_RETRY)) {
-        complete(vcpu, exit);
+    if (vcpu->vm->requests & VM_REQUEST_RETRY) {
+        return false;
     }
-    return goes_on(vm);
+    complete(vcpu, exit);
+    return goes_on(vcpu->vm);
 }
 
 COLD static void map_block(struct vm *vm, uint64_t start, const struct guest_block *block)
