@@ -52,6 +52,8 @@ def parse(arguments):
     parser.add_argument("--timeout", type=float, metavar="SECONDS",
                         help="end with exit code 1 after this long (600 with --until)")
     parser.add_argument("--log", metavar="FILE", help="serial log (default: build/serial.log)")
+    parser.add_argument("--iso", metavar="FILE",
+                        help="only write the bootable ISO there (for a USB stick), boot nothing")
     parser.add_argument("--uefi", action="store_true", help="boot by UEFI (QEMU)")
     options = parser.parse_args(arguments)
     if options.cpus < 1 or options.memory < 64:
@@ -156,6 +158,10 @@ def main(arguments):
     try:
         print("run: building", file=sys.stderr)
         kernel = build.build()
+        if options.iso:
+            build.make_iso(options.iso, kernel, options.vms, options.modules, options.cmdline)
+            print(f"run: wrote {options.iso}", file=sys.stderr)
+            return 0
         with tempfile.TemporaryDirectory(prefix="innkeeper-run-") as directory:
             iso = os.path.join(directory, "innkeeper.iso")
             build.make_iso(iso, kernel, options.vms, options.modules, options.cmdline)
