@@ -8,6 +8,8 @@ NO_EPT = "core2_penryn_t9600"
 
 PANIC = r"panic: |exception \d+"
 PROMPT = r"linux\| .*# $"
+# Attached, the shell's cursor query is not taken out.
+RAW_PROMPT = r"# (\x1b\[6n)?$"
 LINUX = "tests/system/linux.json"
 
 
@@ -225,7 +227,7 @@ def linux_reboot(context):
     box.send("reboot\r")
     box.expect(r"vm linux: reset", 120, reject=PANIC)
     box.expect(r"Linux version", 200, reject=PANIC)
-    box.expect(r"# $", 400, reject=PANIC)
+    box.expect(RAW_PROMPT, 400, reject=PANIC)
 
 
 def two_guests(context):
