@@ -4,6 +4,7 @@
  * that it survives, so a guest's values stay in the CPU until another vCPU is loaded there.
  */
 #include "kernel/cpu/x86.h"
+#include "kernel/panic.h"
 #include "vmx/definitions.h"
 #include "vmx/extended_state.h"
 #include "vmx/instructions.h"
