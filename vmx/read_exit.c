@@ -65,12 +65,17 @@ static void block_nmi_again(void)
                  vmcs_read32(VMCS_GUEST_INTERRUPTIBILITY) | INTERRUPTIBILITY_NMI);
 }
 
-static void settle_exception(struct vm_exit *exit)
+static void settle_exception(struct vmx_vcpu *vcpu, struct vm_exit *exit)
 {
+    unsigned vector = exit->exception.event.vector;
+
     if (exit->kind == VM_EXIT_NMI) {
         call_nmi_handler();
-    } else if (exit->kind == VM_EXIT_EXCEPTION && exit->exception.event.vector == EXCEPTION_MC) {
+    } else if (exit->kind == VM_EXIT_EXCEPTION && vector == EXCEPTION_MC) {
         call_machine_check_handler();
+        exit->kind = VM_EXIT_INTERRUPTED;
+    } else if (exit->kind == VM_EXIT_EXCEPTION && !(vcpu->exceptions & (1u << vector))) {
+        vmx_reflect_exception(vcpu, &exit->exception.event, exit->exception.qualification);
         exit->kind = VM_EXIT_INTERRUPTED;
     }
 }
@@ -92,7 +97,7 @@ static void settle_exit(struct vmx_vcpu *vcpu, const struct vmx_raw_exit *raw, s
         interrupt_dispatch((uint8_t)(raw->interruption_info & INTERRUPTION_VECTOR_MASK));
         break;
     case EXIT_REASON_EXCEPTION_OR_NMI:
-        settle_exception(exit);
+        settle_exception(vcpu, exit);
         break;
     case EXIT_REASON_INTERRUPT_WINDOW:
     case EXIT_REASON_NMI_WINDOW:
@@ -136,17 +141,34 @@ COLD static void take_apart(struct vmx_vcpu *vcpu, uint32_t reason, struct vm_ex
     }
 }
 
+/* No event was being delivered when the guest exited. */
+static bool no_delivery(void)
+{
+    return !(vmcs_read32(VMCS_IDT_VECTORING_INFO) & INTERRUPTION_VALID);
+}
+
+/* Next to the plain exits, which do not come here, those of devices are what guests do most. */
+static bool read_device_access(uint32_t reason, struct vm_exit *exit)
+{
+    uint64_t qualification = vmcs_read_natural(VMCS_EXIT_QUALIFICATION);
+
+    switch (reason) {
+    case EXIT_REASON_IO:
+        return decode_port_exit(qualification, vmcs_read32(VMCS_EXIT_INSTRUCTION_LENGTH), exit);
+    case EXIT_REASON_EPT_VIOLATION:
+        return no_delivery() &&
+               decode_memory_exit(qualification, vmcs_read64(VMCS_GUEST_PHYSICAL_ADDRESS),
+                                  vmcs_read_natural(VMCS_GUEST_LINEAR_ADDRESS), exit);
+    case EXIT_REASON_APIC_ACCESS:
+        return no_delivery() && decode_apic_access_exit(qualification, exit);
+    default:
+        return false;
+    }
+}
+
 void vmx_read_exit(struct vmx_vcpu *vcpu, uint32_t reason)
 {
-    /* Next to the plain ones, which do not come here, port accesses are what guests exit for most.
-     */
-    if (reason == EXIT_REASON_IO) {
-        uint64_t qualification = vmcs_read_natural(VMCS_EXIT_QUALIFICATION);
-        uint32_t length = vmcs_read32(VMCS_EXIT_INSTRUCTION_LENGTH);
-
-        if (decode_port_exit(qualification, length, &vcpu->exit)) {
-            return;
-        }
+    if (!read_device_access(reason, &vcpu->exit)) {
+        take_apart(vcpu, reason, &vcpu->exit);
     }
-    take_apart(vcpu, reason, &vcpu->exit);
 }
