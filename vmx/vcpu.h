@@ -58,7 +58,7 @@ struct vmx_vcpu {
     /* Copies of VMCS fields that we alone write. */
     uint32_t proc;
     uint32_t proc2;
-    uint32_t exceptions;
+    uint32_t exceptions; /* that guest/ asked to see, bit per vector */
     uint8_t tpr_threshold;
     uint64_t cr0_owned; /* guest/host masks: what we must own and what guest/ wants to see */
     uint64_t cr4_owned;
@@ -165,6 +165,11 @@ void vmx_complete_instruction(struct virt_vcpu *vcpu, uint8_t length);
 /* read_exit.c */
 /** Reads and decodes the exit that has just happened, and does what it asks of this back end. */
 void vmx_read_exit(struct vmx_vcpu *vcpu, uint32_t reason);
+
+/* reflect.c */
+/** Gives the guest an exception back that exited without anyone wanting to see it. */
+void vmx_reflect_exception(struct vmx_vcpu *vcpu, const struct virt_event *event,
+                           uint64_t qualification);
 
 /* apic.c */
 void vmx_set_apic_mode(struct virt_vcpu *vcpu, enum virt_apic_mode mode);
