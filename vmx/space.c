@@ -99,6 +99,13 @@ int space_unmap(struct virt_space *space, uint64_t guest_phys, uint64_t size)
     return ept_unmap(&space->ept, guest_phys, size);
 }
 
+uint64_t space_page_size(struct virt_space *space, uint64_t guest_phys)
+{
+    struct ept_mapping mapping;
+
+    return ept_lookup(&space->ept, guest_phys, &mapping) ? mapping.page_size : 0;
+}
+
 void vmx_flush_linear(const struct vmx_vcpu *vcpu)
 {
     bool done;

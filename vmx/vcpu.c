@@ -217,6 +217,7 @@ const struct virt_ops vmx_ops = {
             .destroy = space_destroy,
             .map = space_map,
             .unmap = space_unmap,
+            .page_size = space_page_size,
         },
     .vcpu_create = create,
     .vcpu_destroy = destroy,

@@ -183,6 +183,7 @@ void space_destroy(struct virt_space *space);
 int space_map(struct virt_space *space, uint64_t guest_phys, uint64_t host_phys, uint64_t size,
               unsigned prot, enum virt_memory_type type);
 int space_unmap(struct virt_space *space, uint64_t guest_phys, uint64_t size);
+uint64_t space_page_size(struct virt_space *space, uint64_t guest_phys);
 /** On load: forgets translations that became wrong while the vCPU was not on this CPU. */
 void space_refresh(struct vmx_vcpu *vcpu, bool moved);
 /** Forgets all linear translations of the vCPU on this CPU. */

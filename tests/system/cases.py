@@ -127,7 +127,7 @@ def guest(image, cpu, cmdline=""):
     """A test guest: all its checks pass and it says so."""
     def case(context):
         box = context.boot("bochs", vms=f"tests/guests/{image}.json", cpu=cpu, cmdline=cmdline)
-        end = box.expect(rf"vm {image} stopped: .*", 240, reject=PANIC).group(0)
+        end = box.expect(rf"vm {image} stopped: .*\n", 240, reject=PANIC).group(0)
         failed = [line for line in box.text.splitlines() if "| FAIL" in line]
         check(not failed, "\n".join(failed))
         check("debug-exit 0x0" in end, end)
