@@ -80,13 +80,25 @@ COLD static enum virt_next refuse_msr(struct vcpu *vcpu)
     return enter_or_leave(vcpu->vm);
 }
 
+static bool read_msr(struct vcpu *vcpu, uint32_t index, uint64_t *value)
+{
+    return lapic_has_msr(index) ? lapic_msr_read(&vcpu->lapic, index, value) == 0
+                                : guest_msr_read(&vcpu->msrs, index, value) == MSR_OK;
+}
+
+static bool write_msr(struct vcpu *vcpu, uint32_t index, uint64_t value)
+{
+    return lapic_has_msr(index) ? lapic_msr_write(&vcpu->lapic, index, value) == 0
+                                : guest_msr_write(&vcpu->msrs, index, value) == MSR_OK;
+}
+
 static enum virt_next handle_msr_read(void *context, const struct vm_exit *exit)
 {
     struct vcpu *vcpu = context;
     uint64_t *gpr = vcpu->cpu->gpr;
     uint64_t value;
 
-    if (guest_msr_read(&vcpu->msrs, (uint32_t)gpr[GPR_RCX], &value) != MSR_OK) {
+    if (!read_msr(vcpu, (uint32_t)gpr[GPR_RCX], &value)) {
         return refuse_msr(vcpu);
     }
     gpr[GPR_RAX] = value & LOW_HALF;
@@ -100,7 +112,7 @@ static enum virt_next handle_msr_write(void *context, const struct vm_exit *exit
     const uint64_t *gpr = vcpu->cpu->gpr;
     uint64_t value = gpr[GPR_RDX] << 32 | (gpr[GPR_RAX] & LOW_HALF);
 
-    if (guest_msr_write(&vcpu->msrs, (uint32_t)gpr[GPR_RCX], value) != MSR_OK) {
+    if (!write_msr(vcpu, (uint32_t)gpr[GPR_RCX], value)) {
         return refuse_msr(vcpu);
     }
     return advance_or_leave(vcpu, exit);

@@ -26,8 +26,10 @@
 #define MSR_APIC_BASE_EXTD   (1ull << 10)
 #define MSR_APIC_BASE_ENABLE (1ull << 11)
 
-#define LAPIC_MSR_FIRST 0x800u
-#define LAPIC_MSR_LAST  0x8ffu
+#define LAPIC_MSR_BASE         0x1bu
+#define LAPIC_MSR_TSC_DEADLINE 0x6e0u
+#define LAPIC_MSR_FIRST        0x800u /* of x2APIC mode */
+#define LAPIC_MSR_LAST         0x8ffu
 
 struct lapic_ops {
     /* The outcome of the injection decision may have changed. Own CPU. */
@@ -99,7 +101,13 @@ void lapic_set_virtual_wire(struct lapic *lapic);
 /* mmio_read_fn and mmio_write_fn over the register page; `lapic` is a struct lapic. */
 uint64_t lapic_mmio_read(void *lapic, uint64_t offset, unsigned size);
 void lapic_mmio_write(void *lapic, uint64_t offset, unsigned size, uint64_t value);
-/** RDMSR and WRMSR of 0x800 to 0x8ff. 0, or -EINVAL: the guest gets #GP(0). */
+/** Whether an MSR is the local APIC's. */
+static inline bool lapic_has_msr(uint32_t index)
+{
+    return index - LAPIC_MSR_FIRST <= LAPIC_MSR_LAST - LAPIC_MSR_FIRST || index == LAPIC_MSR_BASE ||
+           index == LAPIC_MSR_TSC_DEADLINE;
+}
+/** RDMSR and WRMSR of them. 0, or -EINVAL: the guest gets #GP(0). */
 int lapic_msr_read(struct lapic *lapic, uint32_t index, uint64_t *value);
 int lapic_msr_write(struct lapic *lapic, uint32_t index, uint64_t value);
 /** IA32_APIC_BASE (0x1b). */
