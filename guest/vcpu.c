@@ -209,7 +209,7 @@ int vcpu_create(struct vcpu *vcpu, struct vm *vm, unsigned index)
         return error;
     }
     lapic_init(&vcpu->lapic, config.apic_page, index, index == 0, vm->cpuid.physical_bits,
-               &vm->timers, &lapic_ops, vcpu);
+               virt->features->virtual_interrupt_delivery, &vm->timers, &lapic_ops, vcpu);
     vcpu->msr_environment = (struct msr_environment){
         .get_register = msr_get_register,
         .set_register = msr_set_register,
@@ -221,6 +221,8 @@ int vcpu_create(struct vcpu *vcpu, struct vm *vm, unsigned index)
     vcpu->emulate.vcpu = vcpu->cpu;
     vcpu->emulate.memory = &vm->memory;
     vcpu->emulate.mmio = &vcpu->mmio;
+    vcpu->emulate.requests = &vm->requests;
+    vcpu->emulate.retry_request = VM_REQUEST_RETRY;
     vcpu->emulate.physical_bits = (uint8_t)vm->cpuid.physical_bits;
     virt->vcpu_load(vcpu->cpu);
     for (const struct msr_passthrough *msr = msr_passthrough; msr->index; msr++) {

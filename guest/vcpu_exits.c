@@ -1,5 +1,6 @@
 #include <stdio.h>
 
+#include "guest/emulate/task_switch.h"
 #include "guest/layout.h"
 #include "guest/vcpu.h"
 #include "guest/vm.h"
@@ -358,6 +359,14 @@ static enum virt_next handle_startup(void *context, const struct vm_exit *exit)
     return VIRT_ENTER;
 }
 
+static enum virt_next handle_task_switch(void *context, const struct vm_exit *exit)
+{
+    struct vcpu *vcpu = context;
+
+    finish_emulation(vcpu, emulate_task_switch(&vcpu->emulate, exit));
+    return enter_or_leave(vcpu->vm);
+}
+
 static enum virt_next handle_unexpected(void *context, const struct vm_exit *exit)
 {
     struct vcpu *vcpu = context;
@@ -396,7 +405,7 @@ const virt_exit_handler vcpu_exit_handlers[VM_EXIT_KINDS] = {
     [VM_EXIT_XRSTORS] = handle_undefined,
     [VM_EXIT_DESCRIPTOR_TABLE] = handle_unexpected,
     [VM_EXIT_UNDEFINED] = handle_undefined,
-    [VM_EXIT_TASK_SWITCH] = handle_unexpected,
+    [VM_EXIT_TASK_SWITCH] = handle_task_switch,
     [VM_EXIT_EXCEPTION] = handle_exception,
     [VM_EXIT_NMI] = handle_interrupted,
     [VM_EXIT_SHUTDOWN] = handle_shutdown,

@@ -241,8 +241,9 @@ static bool cpu_delivers_virtual_interrupts(void)
 /* Lowering TPR with interrupts off delivers nothing until they are on. */
 TEST_IN_BOTH_MODES(tpr_and_if)
 {
-    SKIP_UNLESS(!cpu_delivers_virtual_interrupts(),
-                "Bochs 2.7 delivers virtual interrupts when a host interrupt comes, whatever IF is");
+    SKIP_UNLESS(
+        !cpu_delivers_virtual_interrupts(),
+        "Bochs 2.7 delivers virtual interrupts when a host interrupt comes, whatever IF is");
     write_cr8(15);
     lapic_self_ipi(VECTOR_MID);
     interrupts_on();
