@@ -131,4 +131,4 @@ def make_iso(path, kernel, vms=None, modules=None, cmdline=""):
             menu = file.read().replace(command, "\n    ".join(lines))
         with open(os.path.join(boot, "grub", "grub.cfg"), "w", encoding="utf-8") as file:
             file.write(menu)
-        run_quietly(["grub-mkrescue", "-o", path, tree], "grub-mkrescue")
+        run_quietly(["grub-mkrescue", "-o", os.path.abspath(path), tree], "grub-mkrescue")
