@@ -108,8 +108,8 @@ void vmcs_write_controls(struct vmx_vcpu *vcpu);
 void vmcs_write_host_state(void);
 /** Guest state after RESET. */
 void vmcs_write_reset_state(void);
-/** Switches primary controls on or off, if they are not so already. */
-void vmcs_set_proc(struct vmx_vcpu *vcpu, uint32_t mask, bool on);
+/** Switches primary controls off and on, if they are not so already. */
+void vmcs_switch_proc(struct vmx_vcpu *vcpu, uint32_t off, uint32_t on);
 
 /* switch.c */
 void vmx_vcpu_load(struct virt_vcpu *vcpu);

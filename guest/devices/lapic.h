@@ -75,7 +75,8 @@ struct lapic {
     uint64_t base;          /* IA32_APIC_BASE */
     uint64_t base_reserved; /* bits of it that must be 0 */
     bool bootstrap;
-    uint32_t mode; /* enum virt_apic_mode; read by any CPU, atomically */
+    bool cpu_delivers; /* see lapic_init */
+    uint32_t mode;     /* enum virt_apic_mode; read by any CPU, atomically */
     bool software_enabled;
     bool extint;        /* an ExtINT message came */
     bool lint_level[2]; /* the two local interrupt pins */
@@ -85,11 +86,13 @@ struct lapic {
 /**
  * Sets up in the RESET state. `page`: 4 KiB, page-aligned, cleared here. `id`: initial APIC ID, in
  * xAPIC mode its low 8 bits are seen. `bootstrap`: the VM's first CPU. `physical_bits`: the guest's
- * MAXPHYADDR, 36 to 52. `timers`: the queue run by this vCPU's CPU.
+ * MAXPHYADDR, 36 to 52. `cpu_delivers`: the CPU delivers what is in IRR by itself, and keeps note
+ * of what is in service: it hears of every EOI by `changed`. `timers`: the queue run by this vCPU's
+ * CPU.
  */
 void lapic_init(struct lapic *lapic, void *page, uint32_t id, bool bootstrap,
-                unsigned physical_bits, struct timer_queue *timers, const struct lapic_ops *ops,
-                void *context);
+                unsigned physical_bits, bool cpu_delivers, struct timer_queue *timers,
+                const struct lapic_ops *ops, void *context);
 /** RESET: all but the ID back to the power-up state (SDM vol. 3, 11.4.7.1). */
 void lapic_reset(struct lapic *lapic);
 /** INIT: likewise, but IA32_APIC_BASE and so the mode stay (11.4.7.3, 11.12.5.1). */
