@@ -11,6 +11,7 @@
 #include "virt/vcpu.h"
 #include "vmx/controls.h"
 #include "vmx/ept.h"
+#include "vmx/instructions.h"
 
 /* MSRs that no VMCS field switches and that the kernel does not use: a guest's values stay in the
  * CPU until another vCPU's are needed there. */
@@ -137,8 +138,18 @@ void vmx_set_activity(struct virt_vcpu *vcpu, enum virt_activity activity);
 enum virt_activity vmx_get_activity(struct virt_vcpu *vcpu);
 
 /* control_registers.c */
-uint64_t vmx_get_cr0(const struct vmx_vcpu *vcpu);
-uint64_t vmx_get_cr4(const struct vmx_vcpu *vcpu);
+static inline uint64_t vmx_get_cr0(const struct vmx_vcpu *vcpu)
+{
+    return (vmcs_read_natural(VMCS_GUEST_CR0) & ~vcpu->cr0_owned) |
+           (vcpu->cr0_shadow & vcpu->cr0_owned);
+}
+
+static inline uint64_t vmx_get_cr4(const struct vmx_vcpu *vcpu)
+{
+    return (vmcs_read_natural(VMCS_GUEST_CR4) & ~vcpu->cr4_owned) |
+           (vcpu->cr4_shadow & vcpu->cr4_owned);
+}
+
 void vmx_set_cr0(struct vmx_vcpu *vcpu, uint64_t value);
 void vmx_set_cr4(struct vmx_vcpu *vcpu, uint64_t value);
 void vmx_set_cr3(struct vmx_vcpu *vcpu, uint64_t value);
