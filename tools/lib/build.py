@@ -59,7 +59,7 @@ def build(*targets):
     with open(os.path.join(BUILD, ".lock"), "w", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # ninja itself lets two builds spoil each other
         configure()
-        run_quietly(["ninja", "-C", BUILD, *targets], "the build")
+        run_quietly(["ninja", "--quiet", "-C", BUILD, *targets], "the build")
     return os.path.join(BUILD, "kernel", "image", "innkeeper-boot.elf")
 
 
