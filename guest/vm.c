@@ -293,6 +293,16 @@ void vm_service_console(struct vm *vm)
     }
 }
 
+bool vm_console_ready(const struct vm *vm)
+{
+    const struct console *console = &vm->console;
+    const uint8_t *bytes;
+
+    return (console_typed(console, &bytes) > 0 && uart_receive_room(&vm->pc.com1) > 0) ||
+           (uart_transmit_waiting(&vm->pc.com1) > 0 &&
+            console_waiting(console) < CONSOLE_OUTPUT_SIZE);
+}
+
 void vm_log_end(const struct vm *vm)
 {
     char line[256];

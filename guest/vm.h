@@ -72,6 +72,8 @@ void vm_run_timers(struct vm *vm);
 uint64_t vm_next_deadline(const struct vm *vm);
 /** Moves typed keys from the console to the UART and lets a waiting transmitter go on. */
 void vm_service_console(struct vm *vm);
+/** True if vm_service_console could move something now. */
+bool vm_console_ready(const struct vm *vm);
 
 /** Logs how the VM ended and its exits by kind. */
 void vm_log_end(const struct vm *vm);

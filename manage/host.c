@@ -189,6 +189,18 @@ static void read_keys(void)
     }
 }
 
+/* A running VM's console took a key, gave one up to its UART, or has room again: the VM must not
+ * sleep on it. */
+static bool any_console_ready(void)
+{
+    for (unsigned i = 0; i < vm_count; i++) {
+        if (vms[i]->state != VM_STOPPED && vm_console_ready(vms[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Waits for an interrupt or the deadline. */
 static void idle(uint64_t deadline)
 {
@@ -227,7 +239,7 @@ void host_run(void)
                 power_off();
             }
         }
-        if (idle_until > 0) {
+        if (idle_until > 0 && !any_console_ready()) {
             idle(more ? 0 : (console_due < idle_until ? console_due : idle_until));
         } else {
             /* Interrupts that came meanwhile. */
