@@ -11,6 +11,9 @@
 
 #define SLEEP_ENABLE (1u << 13)
 
+#define COM1     0x3f8u
+#define COM1_IRQ 4u
+
 static void debug_exit(void)
 {
     exit_guest(EXIT_VALUE);
@@ -90,6 +93,38 @@ static void break_state(void)
           vmcall(HYPERCALL_TEST + HYPERCALL_BREAK_STATE, (uint64_t)which, 0, 0));
 }
 
+static unsigned typed;
+
+static void take_typed(struct trap_frame *frame)
+{
+    (void)frame;
+    while (inb(COM1 + 5) & 1) {
+        typed++;
+        if (inb(COM1) == '\r') {
+            print("%d keys\n", typed);
+            typed = 0;
+        }
+    }
+    end_of_interrupt(PIC_VECTOR + COM1_IRQ);
+}
+
+/* Sleeps until a key wakes it, and has no timer that would. */
+static void count_keys(void)
+{
+    pic_init();
+    lapic_init();
+    lapic_write(LAPIC_LVT_LINT0, DELIVERY_EXTINT);
+    set_handler(PIC_VECTOR + COM1_IRQ, take_typed);
+    pic_mask((uint16_t) ~(1u << COM1_IRQ));
+    pit_start(0, 1);   /* counts down once, and that is all */
+    outb(COM1 + 2, 1); /* FIFOs; an interrupt from the first byte */
+    outb(COM1 + 4, 8); /* OUT2 lets its interrupts out */
+    outb(COM1 + 1, 1); /* when something was received */
+    for (;;) {
+        __asm__ volatile("sti; hlt");
+    }
+}
+
 static const struct {
     const char *word;
     void (*end)(void);
@@ -99,6 +134,7 @@ static const struct {
     {"reset-i8042", reset_i8042}, {"reset-92", reset_92},
     {"undecodable", undecodable}, {"spin", spin},
     {"exit-flood", exit_flood},   {"exit-flood-cli", exit_flood_masked},
+    {"count-keys", count_keys},
 };
 
 void prepare(void)

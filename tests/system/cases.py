@@ -184,6 +184,19 @@ def greedy(kind, cpu):
     return case
 
 
+def keys_wake(context):
+    """What is typed wakes a guest that nothing else would wake, to the last of many keys."""
+    vms = context.file("keys.json", '{"vms": [{"name": "keys", "memory": "16M", "multiboot": '
+                       '{"image": "shutdown.elf", "cmdline": "count-keys"}}]}')
+    box = context.boot("bochs", vms=vms)
+    box.expect(r"ends by count-keys", 120, reject=PANIC)
+    attach(box)
+    box.send("\r")
+    box.expect(r"^1 keys", 20)
+    box.send("x" * 99 + "\r")
+    box.expect(r"^100 keys", 20)
+
+
 def broken_state(context):
     """A VM entry that fails is explained by the rule that was broken; the host lives."""
     count = 6
@@ -285,6 +298,7 @@ def all_cases():
     yield "guest: greedy spin, base", greedy("spin", BASE)
     yield "guest: endings", endings
     yield "guest: resets", resets
+    yield "guest: keys wake it", keys_wake
     yield "guest: broken state", broken_state
     yield "boot: BIOS, Bochs", boot_bios_bochs
     yield "boot: BIOS, QEMU", boot_bios_qemu
