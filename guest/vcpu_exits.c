@@ -16,21 +16,21 @@ static void raise_fault(struct vcpu *vcpu, uint8_t vector)
     virt->inject_exception(vcpu->cpu, vector, vector == EXCEPTION_GP, 0);
 }
 
-/* After an exit that may have touched devices: did they ask something of the VM or arm an earlier
- * timer? */
-static enum virt_next enter_or_leave(const struct vm *vm)
+/* Have devices that the exit may have touched asked something of the VM, or armed an earlier timer?
+ */
+static bool undisturbed(const struct vm *vm)
 {
-    return vm->requests || vm->timers.new_first ? VIRT_LEAVE : VIRT_ENTER;
+    return !vm->requests && !vm->timers.new_first;
 }
 
-/* Likewise, when the instruction is done. */
-static enum virt_next advance_or_leave(struct vcpu *vcpu, const struct vm_exit *exit)
+static enum virt_next enter_or_leave(const struct vm *vm)
 {
-    if (enter_or_leave(vcpu->vm) == VIRT_ENTER) {
-        return VIRT_ADVANCE;
-    }
-    virt->complete_instruction(vcpu->cpu, exit->instruction_length);
-    return VIRT_LEAVE;
+    return undisturbed(vm) ? VIRT_ENTER : VIRT_LEAVE;
+}
+
+static enum virt_next advance_or_leave(const struct vm *vm)
+{
+    return undisturbed(vm) ? VIRT_ADVANCE : VIRT_ADVANCE_AND_LEAVE;
 }
 
 static void set_cpuid_answer(struct vcpu *vcpu, const struct cpuid_registers *answer)
@@ -99,12 +99,13 @@ static enum virt_next handle_msr_read(void *context, const struct vm_exit *exit)
     uint64_t *gpr = vcpu->cpu->gpr;
     uint64_t value;
 
+    (void)exit;
     if (!read_msr(vcpu, (uint32_t)gpr[GPR_RCX], &value)) {
         return refuse_msr(vcpu);
     }
     gpr[GPR_RAX] = value & LOW_HALF;
     gpr[GPR_RDX] = value >> 32;
-    return advance_or_leave(vcpu, exit);
+    return advance_or_leave(vcpu->vm);
 }
 
 static enum virt_next handle_msr_write(void *context, const struct vm_exit *exit)
@@ -113,10 +114,11 @@ static enum virt_next handle_msr_write(void *context, const struct vm_exit *exit
     const uint64_t *gpr = vcpu->cpu->gpr;
     uint64_t value = gpr[GPR_RDX] << 32 | (gpr[GPR_RAX] & LOW_HALF);
 
+    (void)exit;
     if (!write_msr(vcpu, (uint32_t)gpr[GPR_RCX], value)) {
         return refuse_msr(vcpu);
     }
-    return advance_or_leave(vcpu, exit);
+    return advance_or_leave(vcpu->vm);
 }
 
 /* The instruction at RIP stopped the VM: say which. */
@@ -176,10 +178,10 @@ static enum virt_next handle_io(void *context, const struct vm_exit *exit)
     } else {
         port_bus_write(ports, exit->io.port, exit->io.size, (uint32_t)vcpu->cpu->gpr[GPR_RAX]);
     }
-    if (vcpu->vm->requests & VM_REQUEST_RETRY) {
-        return VIRT_LEAVE;
+    if (undisturbed(vcpu->vm)) {
+        return VIRT_ADVANCE;
     }
-    return advance_or_leave(vcpu, exit);
+    return vcpu->vm->requests & VM_REQUEST_RETRY ? VIRT_LEAVE : VIRT_ADVANCE_AND_LEAVE;
 }
 
 COLD static void map_block(struct vm *vm, uint64_t start, const struct guest_block *block)

@@ -154,6 +154,9 @@ struct virt_interrupt_source {
     void *context;
 };
 
+/* log2 of up to 2^32 - 1 ticks; what takes longer counts as that. */
+#define VIRT_TICKS_BUCKETS 32
+
 /*
  * The part of a vCPU that both sides see. The back end embeds it as the first member of its own
  * structure and allocates it.
@@ -169,14 +172,15 @@ struct virt_vcpu {
     struct virt_interrupt_source interrupts;
     /* Exits by kind, and log2 of the host TSC ticks from each exit to the next entry. */
     uint64_t exit_count[VM_EXIT_KINDS];
-    uint64_t exit_ticks_log2[VM_EXIT_KINDS][24];
+    uint64_t exit_ticks_log2[VM_EXIT_KINDS][VIRT_TICKS_BUCKETS];
 };
 
 /* What comes after an exit. */
 enum virt_next {
-    VIRT_LEAVE,   /* out of virt_ops.run */
     VIRT_ENTER,   /* the guest goes on where it is */
     VIRT_ADVANCE, /* the exited instruction is done (see complete_instruction), the guest goes on */
+    VIRT_LEAVE,   /* out of virt_ops.run */
+    VIRT_ADVANCE_AND_LEAVE,
 };
 
 /* Acts on one exit. */
@@ -260,7 +264,7 @@ struct virt_ops {
     /**
      * Runs the vCPU. Whenever something happens that the back end cannot settle alone, the handler
      * for it is called, and says whether the vCPU goes on. Before each entry the back end decides
-     * on injection if `events_changed` is set. Returns when a handler says VIRT_LEAVE, and now and
+     * on injection if `events_changed` is set. Returns when a handler says so, and now and
      * then between two exits. A stay in the guest ends within a bounded time, whatever the guest
      * does (VM_EXIT_INTERRUPTED).
      */

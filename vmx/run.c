@@ -13,8 +13,6 @@
  * registers. */
 #define COLD __attribute__((noinline))
 
-#define TICKS_BUCKETS 24u
-
 /* A guest that does nothing but exit must not keep the caller from looking at the clock, even on a
  * CPU whose interrupts do not get through to it: this many exits at most between two looks. */
 #define EXITS_PER_RUN 512
@@ -22,14 +20,10 @@
 #define SHADOW (INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS)
 
 /* The time since the last exit, into that exit's histogram. */
-static void count_ticks(struct vmx_vcpu *vcpu)
+static void count_ticks(struct vmx_vcpu *vcpu, uint32_t ticks)
 {
-    uint64_t ticks = rdtsc() - vcpu->exit_tsc;
-    unsigned log2 = TICKS_BUCKETS - 1;
+    unsigned log2 = 31 - (unsigned)__builtin_clz(ticks | 1);
 
-    if (LIKELY(ticks < UINT64_C(1) << TICKS_BUCKETS)) {
-        log2 = 63 - (unsigned)__builtin_clzll(ticks | 1);
-    }
     vcpu->virt.exit_ticks_log2[vcpu->exit.kind][log2]++;
 }
 
@@ -77,15 +71,6 @@ COLD static bool prepare_events(struct vmx_vcpu *vcpu)
     return true;
 }
 
-static bool prepare_entry(struct vmx_vcpu *vcpu)
-{
-    if (UNLIKELY(vcpu->virt.events_changed) && !prepare_events(vcpu)) {
-        return false;
-    }
-    count_ticks(vcpu);
-    return true;
-}
-
 /* Blocking by STI and MOV-SS is over with the instruction that follows them: what waited for that
  * comes before the next one. VM entry also checks a trap by single-stepping against the two
  * blockings (SDM vol. 3, 27.3.1.5). */
@@ -104,7 +89,8 @@ COLD static void single_step(void)
     }
 }
 
-static void complete(struct virt_vcpu *vcpu, uint8_t length)
+/* The compiler would rather call it than have it twice. */
+static inline __attribute__((always_inline)) void complete(struct virt_vcpu *vcpu, uint8_t length)
 {
     uint32_t interruptibility = vmcs_read32(VMCS_GUEST_INTERRUPTIBILITY);
 
@@ -120,6 +106,13 @@ static void complete(struct virt_vcpu *vcpu, uint8_t length)
 void vmx_complete_instruction(struct virt_vcpu *vcpu, uint8_t length)
 {
     complete(vcpu, length);
+}
+
+COLD static void leave(struct vmx_vcpu *vcpu, enum virt_next next)
+{
+    if (next == VIRT_ADVANCE_AND_LEAVE) {
+        vmx_complete_instruction(&vcpu->virt, vcpu->exit.instruction_length);
+    }
 }
 
 bool vmx_exited(struct virt_vcpu *virt_vcpu)
@@ -138,18 +131,30 @@ bool vmx_exited(struct virt_vcpu *virt_vcpu)
     next = handle(vcpu);
     if (LIKELY(next == VIRT_ADVANCE)) {
         complete(virt_vcpu, vcpu->exit.instruction_length);
-    } else if (next == VIRT_LEAVE) {
+    } else if (next != VIRT_ENTER) {
+        leave(vcpu, next);
         return false;
     }
-    return --vcpu->exits_left != 0 && prepare_entry(vcpu);
+    if (--vcpu->exits_left == 0 || (UNLIKELY(vcpu->virt.events_changed) && !prepare_events(vcpu))) {
+        return false;
+    }
+    /* Nothing that a handler does takes 2^32 ticks. */
+    count_ticks(vcpu, (uint32_t)rdtsc() - (uint32_t)vcpu->exit_tsc);
+    return true;
 }
 
 void vmx_run(struct virt_vcpu *virt_vcpu)
 {
     struct vmx_vcpu *vcpu = vmx_vcpu(virt_vcpu);
+    uint64_t ticks;
 
     vcpu->exits_left = EXITS_PER_RUN;
-    if (prepare_entry(vcpu) && !vmx_run_guest(virt_vcpu)) {
+    if (virt_vcpu->events_changed && !prepare_events(vcpu)) {
+        return;
+    }
+    ticks = rdtsc() - vcpu->exit_tsc;
+    count_ticks(vcpu, ticks < UINT32_MAX ? (uint32_t)ticks : UINT32_MAX);
+    if (!vmx_run_guest(virt_vcpu)) {
         refused_entry(vcpu);
     }
 }

@@ -107,8 +107,14 @@ void lapic_mmio_write(void *lapic, uint64_t offset, unsigned size, uint64_t valu
 /** Whether an MSR is the local APIC's. */
 static inline bool lapic_has_msr(uint32_t index)
 {
-    return index - LAPIC_MSR_FIRST <= LAPIC_MSR_LAST - LAPIC_MSR_FIRST || index == LAPIC_MSR_BASE ||
-           index == LAPIC_MSR_TSC_DEADLINE;
+    switch (index) {
+    case LAPIC_MSR_FIRST ... LAPIC_MSR_LAST:
+    case LAPIC_MSR_BASE:
+    case LAPIC_MSR_TSC_DEADLINE:
+        return true;
+    default:
+        return false;
+    }
 }
 /** RDMSR and WRMSR of them. 0, or -EINVAL: the guest gets #GP(0). */
 int lapic_msr_read(struct lapic *lapic, uint32_t index, uint64_t *value);

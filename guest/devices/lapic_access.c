@@ -212,7 +212,9 @@ void lapic_after_hardware_write(struct lapic *lapic, uint16_t offset)
     }
 }
 
-static int read_x2apic(struct lapic *lapic, uint32_t index, uint64_t *value)
+/* Kept out of line, so that the other MSRs save and restore no registers for its sake. */
+static __attribute__((noinline)) int read_x2apic(struct lapic *lapic, uint32_t index,
+                                                 uint64_t *value)
 {
     unsigned offset = (index - LAPIC_MSR_FIRST) << 4;
 
