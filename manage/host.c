@@ -232,7 +232,7 @@ void host_run(void)
         read_keys();
         console_due = host_console_service(&console, time_ns());
         more = log_drain();
-        if (alive == 0 && !said) {
+        if (alive == 0 && !said && !host_console_waiting(&console)) {
             said = true;
             log_info("all VMs have stopped");
             if (strcmp(on_stop, "poweroff") == 0) {

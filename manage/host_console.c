@@ -100,17 +100,22 @@ static void show_raw(struct host_console *host, struct host_console_guest *guest
 uint64_t host_console_service(struct host_console *host, uint64_t now)
 {
     uint64_t next = UINT64_MAX;
+    unsigned after_last = host->first;
+    bool left = false;
 
     if (host->attached != NOBODY) {
         show_raw(host, &host->guests[host->attached]);
         return next;
     }
-    for (unsigned i = 0; i < host->count; i++) {
+    for (unsigned n = 0; n < host->count; n++) {
+        unsigned i = (host->first + n) % host->count;
         struct host_console_guest *guest = &host->guests[i];
 
         if (show_output(host, i)) {
             guest->last_output = now;
+            after_last = (i + 1) % host->count;
         }
+        left |= console_waiting(guest->console) > 0;
         if (guest->lines.length != guest->shown) {
             uint64_t due = guest->last_output + HOST_CONSOLE_SILENCE;
 
@@ -121,7 +126,24 @@ uint64_t host_console_service(struct host_console *host, uint64_t now)
             }
         }
     }
+    /* One that always has more to say must not take all the space from the others. */
+    if (left) {
+        host->first = after_last;
+    }
     return next;
+}
+
+bool host_console_waiting(const struct host_console *host)
+{
+    for (unsigned i = 0; i < host->count; i++) {
+        const struct host_console_guest *guest = &host->guests[i];
+
+        if (!guest->console->hidden &&
+            (console_waiting(guest->console) > 0 || guest->lines.length != guest->shown)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 void host_console_flush_guest(struct host_console *host, const struct console *console)
@@ -133,7 +155,7 @@ void host_console_flush_guest(struct host_console *host, const struct console *c
                 continue;
             }
             show_output(host, i);
-            if (host->guests[i].lines.length > 0) {
+            if (host->guests[i].lines.length > 0 && host->screen.space() >= LINE_SPACE) {
                 show_line(host, i, true);
             }
         }

@@ -39,7 +39,8 @@ struct host_console {
     struct host_console_screen screen;
     struct host_console_guest guests[HOST_CONSOLE_GUESTS];
     unsigned count;
-    int attached; /* index of the guest that has the console raw, -1 for none */
+    unsigned first; /* index of the guest that is asked first for output */
+    int attached;   /* index of the guest that has the console raw, -1 for none */
     int open; /* index of the guest whose unfinished line is the last on the screen, -1 for none */
     bool command; /* the command key was pressed; the next key says what to do */
 };
@@ -53,7 +54,10 @@ void host_console_key(struct host_console *host, uint8_t key);
 /** Shows what guests have sent, as far as there is space. Returns when to come back (ns) for a line
  * that is unfinished, UINT64_MAX if nothing waits. */
 uint64_t host_console_service(struct host_console *host, uint64_t now);
-/** Shows everything that waits of one guest, its unfinished line included (it has stopped). */
+/** Shows what waits of one guest, its unfinished line included (it has stopped), as far as there is
+ * space. */
 void host_console_flush_guest(struct host_console *host, const struct console *console);
+/** True if there is output that was not shown yet and that host_console_service will show. */
+bool host_console_waiting(const struct host_console *host);
 
 #endif

@@ -23,6 +23,7 @@ static void write_screen(const char *text, size_t length)
     assert_true(shown + length < sizeof(screen));
     memcpy(screen + shown, text, length);
     shown += length;
+    room -= room == SIZE_MAX ? 0 : length;
     screen[shown] = '\0';
 }
 
@@ -204,6 +205,44 @@ static void nothing_is_lost_when_the_screen_is_slow(void **state)
     assert_string_equal(screen, expected);
 }
 
+/* A guest that never stops talking does not keep another from being heard. */
+static void space_goes_round(void **state)
+{
+    (void)state;
+    say(&second, "help\n");
+    for (unsigned i = 0; i < 4; i++) {
+        while (console_waiting(&first) < CONSOLE_OUTPUT_SIZE - 16) {
+            say(&first, "line\n");
+        }
+        room = CONSOLE_LINE_MAX + 64 + 2 * 64;
+        host_console_service(&host, i * MS);
+    }
+    assert_non_null(strstr(screen, "two| help\r\n"));
+}
+
+static void what_waits_is_told_until_it_is_shown(void **state)
+{
+    (void)state;
+    assert_false(host_console_waiting(&host));
+    say(&first, "one\nlast words");
+    room = 0;
+    host_console_service(&host, 0);
+    host_console_flush_guest(&host, &first);
+    assert_string_equal(screen, "");
+    assert_true(host_console_waiting(&host));
+    room = SIZE_MAX;
+    host_console_service(&host, 0);
+    assert_true(host_console_waiting(&host));
+    host_console_service(&host, HOST_CONSOLE_SILENCE);
+    assert_string_equal(screen, "one| one\r\none| last words");
+    assert_false(host_console_waiting(&host));
+    /* What nobody looks at is never shown. */
+    type("\x1d"
+         "1");
+    say(&second, "x\n");
+    assert_false(host_console_waiting(&host));
+}
+
 static void a_full_ring_holds_the_guest_up_or_drops_when_hidden(void **state)
 {
     (void)state;
@@ -259,6 +298,8 @@ int main(void)
         cmocka_unit_test_setup(attached_is_raw_both_ways, setup),
         cmocka_unit_test_setup(keys_while_detached_give_help, setup),
         cmocka_unit_test_setup(nothing_is_lost_when_the_screen_is_slow, setup),
+        cmocka_unit_test_setup(space_goes_round, setup),
+        cmocka_unit_test_setup(what_waits_is_told_until_it_is_shown, setup),
         cmocka_unit_test_setup(a_full_ring_holds_the_guest_up_or_drops_when_hidden, setup),
         cmocka_unit_test_setup(input_overflow_is_dropped_not_mixed, setup),
         cmocka_unit_test_setup(an_ended_guest_shows_its_last_words, setup),
