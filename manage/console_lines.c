@@ -48,11 +48,13 @@ bool console_lines_add(struct console_lines *lines, uint8_t byte)
     } else if (byte == '\b') {
         if (lines->length > 0) {
             lines->length--;
+            lines->redrawn = true;
         }
     } else if (is_text(lines, byte)) {
         /* Text after a lone CR would overwrite the line (progress bars, redrawn prompts). */
         if (lines->carriage_return) {
             lines->length = 0;
+            lines->redrawn = true;
             lines->carriage_return = false;
         }
         lines->text[lines->length++] = (char)byte;

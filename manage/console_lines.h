@@ -16,6 +16,7 @@ struct console_lines {
     char text[CONSOLE_LINE_MAX + 1];
     size_t length;
     bool carriage_return; /* seen, and not yet known to be part of CR LF */
+    bool redrawn;         /* text was taken back since whoever shows it cleared this */
     enum { TEXT, ESCAPE, CONTROL_SEQUENCE, STRING } escape;
 };
 

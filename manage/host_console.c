@@ -51,7 +51,7 @@ static void show_line(struct host_console *host, unsigned index, bool finished)
 
     /* Someone else's line came between, or the guest took back what is on the screen already. */
     if (host->open != (int)index || host->screen.at_line_start() ||
-        guest->lines.length < guest->shown) {
+        (guest->shown > 0 && guest->lines.redrawn)) {
         end_line(host);
         write_text(host, guest->name);
         write_text(host, "| ");
@@ -60,6 +60,7 @@ static void show_line(struct host_console *host, unsigned index, bool finished)
     }
     host->screen.write(guest->lines.text + guest->shown, guest->lines.length - guest->shown);
     guest->shown = guest->lines.length;
+    guest->lines.redrawn = false;
     if (finished) {
         end_line(host);
         console_lines_next(&guest->lines);
@@ -97,6 +98,12 @@ static void show_raw(struct host_console *host, struct host_console_guest *guest
     }
 }
 
+/* The screen does not have the unfinished line as it is now. */
+static bool unfinished_waits(const struct host_console_guest *guest)
+{
+    return guest->lines.length != guest->shown || (guest->shown > 0 && guest->lines.redrawn);
+}
+
 uint64_t host_console_service(struct host_console *host, uint64_t now)
 {
     uint64_t next = UINT64_MAX;
@@ -116,7 +123,7 @@ uint64_t host_console_service(struct host_console *host, uint64_t now)
             after_last = (i + 1) % host->count;
         }
         left |= console_waiting(guest->console) > 0;
-        if (guest->lines.length != guest->shown) {
+        if (unfinished_waits(guest)) {
             uint64_t due = guest->last_output + HOST_CONSOLE_SILENCE;
 
             if (now < due) {

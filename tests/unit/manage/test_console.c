@@ -104,6 +104,21 @@ static void another_line_interrupts_a_prompt(void **state)
     assert_string_equal(screen, "one| login: \r\ntwo| x\r\none| login: root\r\n");
 }
 
+static void a_line_that_is_drawn_again_is_shown_again(void **state)
+{
+    (void)state;
+    say(&first, "10% done");
+    host_console_service(&host, 0);
+    host_console_service(&host, HOST_CONSOLE_SILENCE);
+    say(&first, "\r20% done");
+    host_console_service(&host, 2 * HOST_CONSOLE_SILENCE);
+    host_console_service(&host, 3 * HOST_CONSOLE_SILENCE);
+    assert_string_equal(screen, "one| 10% done\r\none| 20% done");
+    say(&first, "\r100% done\r\n");
+    host_console_service(&host, 3 * HOST_CONSOLE_SILENCE);
+    assert_string_equal(screen, "one| 10% done\r\none| 20% done\r\none| 100% done\r\n");
+}
+
 static void the_logs_line_interrupts_a_prompt(void **state)
 {
     (void)state;
@@ -292,6 +307,7 @@ int main(void)
         cmocka_unit_test_setup(lines_get_their_guests_name, setup),
         cmocka_unit_test_setup(a_prompt_appears_after_silence_and_goes_on, setup),
         cmocka_unit_test_setup(another_line_interrupts_a_prompt, setup),
+        cmocka_unit_test_setup(a_line_that_is_drawn_again_is_shown_again, setup),
         cmocka_unit_test_setup(the_logs_line_interrupts_a_prompt, setup),
         cmocka_unit_test_setup(control_sequences_are_taken_out, setup),
         cmocka_unit_test_setup(a_long_line_comes_in_pieces, setup),
