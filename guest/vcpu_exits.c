@@ -144,14 +144,6 @@ static void finish_emulation(struct vcpu *vcpu, enum emulate_result result)
     }
 }
 
-COLD static enum virt_next handle_string_io(struct vcpu *vcpu, const struct vm_exit *exit)
-{
-    vcpu->emulate.guest_phys_valid = false;
-    vcpu->emulate.guest_linear_valid = false;
-    finish_emulation(vcpu, emulate_string_io(&vcpu->emulate, &vcpu->vm->ports, exit));
-    return enter_or_leave(vcpu->vm);
-}
-
 static void set_rax(struct vcpu *vcpu, unsigned size, uint32_t value)
 {
     uint64_t *rax = &vcpu->cpu->gpr[GPR_RAX];
@@ -165,14 +157,21 @@ static void set_rax(struct vcpu *vcpu, unsigned size, uint32_t value)
     }
 }
 
+static enum virt_next handle_string_io(void *context, const struct vm_exit *exit)
+{
+    struct vcpu *vcpu = context;
+
+    vcpu->emulate.guest_phys_valid = false;
+    vcpu->emulate.guest_linear_valid = false;
+    finish_emulation(vcpu, emulate_string_io(&vcpu->emulate, &vcpu->vm->ports, exit));
+    return enter_or_leave(vcpu->vm);
+}
+
 static enum virt_next handle_io(void *context, const struct vm_exit *exit)
 {
     struct vcpu *vcpu = context;
     struct port_bus *ports = &vcpu->vm->ports;
 
-    if (exit->io.string) {
-        return handle_string_io(vcpu, exit);
-    }
     if (exit->io.in) {
         set_rax(vcpu, exit->io.size, port_bus_read(ports, exit->io.port, exit->io.size));
     } else {
@@ -382,6 +381,7 @@ static enum virt_next handle_unexpected(void *context, const struct vm_exit *exi
 const virt_exit_handler vcpu_exit_handlers[VM_EXIT_KINDS] = {
     [VM_EXIT_INTERRUPTED] = handle_interrupted,
     [VM_EXIT_IO] = handle_io,
+    [VM_EXIT_STRING_IO] = handle_string_io,
     [VM_EXIT_MEMORY] = handle_memory,
     [VM_EXIT_CPUID] = handle_cpuid,
     [VM_EXIT_MSR_READ] = handle_msr_read,

@@ -5,6 +5,7 @@
 static const char *const names[] = {
     [VM_EXIT_INTERRUPTED] = "interrupted",
     [VM_EXIT_IO] = "io",
+    [VM_EXIT_STRING_IO] = "string_io",
     [VM_EXIT_MEMORY] = "memory",
     [VM_EXIT_CPUID] = "cpuid",
     [VM_EXIT_MSR_READ] = "msr_read",

@@ -14,7 +14,8 @@
 enum vm_exit_kind {
     VM_EXIT_INTERRUPTED, /* the host took its CPU back: interrupt or time bound; nothing to emulate
                           */
-    VM_EXIT_IO,          /* IN, OUT, INS, OUTS */
+    VM_EXIT_IO,          /* IN, OUT */
+    VM_EXIT_STRING_IO,   /* INS, OUTS */
     VM_EXIT_MEMORY,      /* access to guest-physical memory that is not mapped that way */
     VM_EXIT_CPUID,       /* leaf in EAX, subleaf in ECX */
     VM_EXIT_MSR_READ,    /* index in ECX */
@@ -103,11 +104,11 @@ struct vm_exit {
             uint16_t port;
             uint8_t size; /* 1, 2 or 4 */
             bool in;
-            bool string;
+            /* The rest for string forms only. */
             bool rep;
-            uint8_t address_size; /* bytes: 2, 4 or 8; string forms only, 0 when not known */
+            uint8_t address_size; /* bytes: 2, 4 or 8; 0 when not known */
             int8_t segment;       /* enum virt_segment of OUTS's source; -1 when not known */
-            uint64_t linear;      /* string forms: linear address of the first element */
+            uint64_t linear;      /* linear address of the first element */
         } io;
         struct {
             uint64_t guest_phys;

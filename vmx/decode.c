@@ -2,7 +2,6 @@
 
 #include "kernel/cpu/x86_defs.h"
 #include "virt/vcpu.h"
-#include "vmx/qualification.h"
 
 /* Kept out of line, so that decode_exit saves and restores no registers for their sake. */
 #define COLD __attribute__((noinline))
@@ -26,30 +25,6 @@ bool exit_unblocked_nmi(const struct vmx_raw_exit *raw)
     }
 }
 
-static void decode_port(uint64_t qualification, struct vm_exit *exit)
-{
-    exit->io.port = (uint16_t)(qualification >> IO_PORT_SHIFT);
-    exit->io.size = (uint8_t)((qualification & IO_SIZE_MASK) + 1);
-    exit->io.in = qualification & IO_IN;
-    exit->io.string = qualification & IO_STRING;
-    exit->io.rep = qualification & IO_REP;
-    exit->io.address_size = 0;
-    exit->io.segment = -1;
-    exit->io.linear = 0;
-}
-
-bool decode_port_exit(uint64_t qualification, uint32_t instruction_length, struct vm_exit *exit)
-{
-    if (qualification & IO_STRING) {
-        return false;
-    }
-    exit->kind = VM_EXIT_IO;
-    exit->reason = EXIT_REASON_IO;
-    exit->instruction_length = (uint8_t)instruction_length;
-    decode_port(qualification, exit);
-    return true;
-}
-
 static void decode_io(const struct vmx_raw_exit *raw, struct vm_exit *exit)
 {
     static const uint8_t address_sizes[] = {2, 4, 8, 0, 0, 0, 0, 0};
@@ -58,9 +33,11 @@ static void decode_io(const struct vmx_raw_exit *raw, struct vm_exit *exit)
     uint32_t info = raw->instruction_info;
 
     decode_port(raw->qualification, exit);
-    if (!exit->io.string) {
+    if (!(raw->qualification & IO_STRING)) {
         return;
     }
+    exit->kind = VM_EXIT_STRING_IO;
+    exit->io.rep = raw->qualification & IO_REP;
     exit->io.address_size = address_sizes[info >> INFO_ADDRESS_SIZE_SHIFT & INFO_ADDRESS_SIZE_MASK];
     /* INS always stores through ES and leaves the field undefined. */
     exit->io.segment =

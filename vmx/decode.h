@@ -16,6 +16,7 @@
 
 #include "virt/vm_exit.h"
 #include "vmx/exit_reasons.h"
+#include "vmx/qualification.h"
 
 /* Exit information fields (SDM vol. 3, 25.9). Only those that the reason needs are looked at. */
 struct vmx_raw_exit {
@@ -78,13 +79,32 @@ static inline void decode_plain_exit(uint32_t reason, uint32_t instruction_lengt
     exit->instruction_length = (uint8_t)instruction_length;
 }
 
+static inline void decode_port(uint64_t qualification, struct vm_exit *exit)
+{
+    exit->io.port = (uint16_t)(qualification >> IO_PORT_SHIFT);
+    exit->io.size = (uint8_t)((qualification & IO_SIZE_MASK) + 1);
+    exit->io.in = qualification & IO_IN;
+}
+
 /**
  * The other exits that must be fast, taken apart as decode_exit would; none of the last two may
  * have interrupted an event's delivery. False, and nothing is done, where there is more to look at:
  * at EXIT_REASON_IO of a string instruction, at EXIT_REASON_EPT_VIOLATION of an IRET that unblocked
  * NMIs, at EXIT_REASON_APIC_ACCESS other than linear reads and writes.
  */
-bool decode_port_exit(uint64_t qualification, uint32_t instruction_length, struct vm_exit *exit);
+static inline bool decode_port_exit(uint64_t qualification, uint32_t instruction_length,
+                                    struct vm_exit *exit)
+{
+    if (qualification & IO_STRING) {
+        return false;
+    }
+    exit->kind = VM_EXIT_IO;
+    exit->reason = EXIT_REASON_IO;
+    exit->instruction_length = (uint8_t)instruction_length;
+    decode_port(qualification, exit);
+    return true;
+}
+
 bool decode_memory_exit(uint64_t qualification, uint64_t guest_physical, uint64_t guest_linear,
                         struct vm_exit *exit);
 bool decode_apic_access_exit(uint64_t qualification, struct vm_exit *exit);

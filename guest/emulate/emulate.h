@@ -30,7 +30,7 @@ enum emulate_result {
  */
 enum emulate_result emulate_instruction(struct emulate_context *context);
 
-/** Carries out INS or OUTS as described by exit->io (string set). `exit->io.address_size` or
+/** Carries out INS or OUTS as described by exit->io. `exit->io.address_size` or
  * `segment` not known: the instruction is fetched and decoded. */
 enum emulate_result emulate_string_io(struct emulate_context *context, const struct port_bus *ports,
                                       const struct vm_exit *exit);

@@ -66,12 +66,11 @@ static int tear_down(void **state)
 
 static struct vm_exit exit_of(bool in, unsigned size, bool rep)
 {
-    struct vm_exit exit = {.kind = VM_EXIT_IO, .instruction_length = 2};
+    struct vm_exit exit = {.kind = VM_EXIT_STRING_IO, .instruction_length = 2};
 
     exit.io.port = PORT;
     exit.io.size = (uint8_t)size;
     exit.io.in = in;
-    exit.io.string = true;
     exit.io.rep = rep;
     exit.io.address_size = 8;
     exit.io.segment = in ? SEGMENT_ES : SEGMENT_DS;
