@@ -243,13 +243,24 @@ void vm_destroy(struct vm *vm)
     kfree(vm);
 }
 
+/* At most once a second: a guest that does nothing but reset must not fill the log. */
+static void log_reset(struct vm *vm)
+{
+    uint64_t now = time_ns();
+
+    if (vm->resets == 1 || now - vm->reset_told >= NS_PER_SECOND) {
+        log_info("vm %s: reset, number %u", vm->description.name, vm->resets);
+        vm->reset_told = now;
+    }
+}
+
 int vm_reset(struct vm *vm)
 {
     int error;
 
     vm->requests = 0;
     vm->resets++;
-    log_info("vm %s: reset", vm->description.name);
+    log_reset(vm);
     guest_memory_forget(&vm->memory);
     /* Unmapped, so that every block is cleared at its next touch. */
     error = virt->space.unmap(vm->space, 0, vm->memory.low_size);

@@ -49,6 +49,7 @@ struct vm {
     struct pc pc;
     struct vcpu vcpus[DESCRIPTION_VCPUS_MAX];
     unsigned resets;
+    uint64_t reset_told;                 /* ns since boot when the log last said so */
     uint64_t intercepted_exceptions[32]; /* for the test device */
 };
 
