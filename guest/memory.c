@@ -94,6 +94,13 @@ struct guest_block *guest_memory_block(struct guest_memory *memory, uint64_t gue
     return find_block(memory, guest_phys);
 }
 
+uint64_t guest_memory_address(const struct guest_memory *memory, size_t index)
+{
+    uint64_t offset = index * GUEST_BLOCK_SIZE;
+
+    return offset < memory->low_size ? offset : GUEST_HIGH_RAM + (offset - memory->low_size);
+}
+
 void *guest_memory_pointer(struct guest_memory *memory, uint64_t guest_phys, size_t length)
 {
     uint64_t offset = guest_phys & (GUEST_BLOCK_SIZE - 1);

@@ -55,6 +55,9 @@ void guest_memory_forget(struct guest_memory *memory);
 struct guest_block *guest_memory_block(struct guest_memory *memory, uint64_t guest_phys,
                                        uint64_t *block_start);
 
+/** Guest-physical address of the first byte of blocks[index]. */
+uint64_t guest_memory_address(const struct guest_memory *memory, size_t index);
+
 /** Host address of [guest_phys, +length) if that lies inside one block of RAM, else NULL. The guest
  * may change the contents at any time: copy before checking. */
 void *guest_memory_pointer(struct guest_memory *memory, uint64_t guest_phys, size_t length);

@@ -131,6 +131,29 @@ static int write_acpi_tables(struct vm *vm)
     return error;
 }
 
+/* What was loaded, the back end must find where the guest is about to look, without a touch by the
+ * CPU first: PDPTEs. */
+static int map_loaded(struct vm *vm)
+{
+    const struct guest_memory *memory = &vm->memory;
+
+    for (size_t i = 0; i < memory->block_count; i++) {
+        const struct guest_block *block = &memory->blocks[i];
+        int error = 0;
+
+        if (block->cleared) {
+            error = virt->space.map(vm->space, guest_memory_address(memory, i), block->host_phys,
+                                    GUEST_BLOCK_SIZE, VIRT_PROT_ALL, VIRT_MEMORY_WRITE_BACK);
+        }
+        if (error) {
+            log_error("vm %s: no memory for its page tables: error %d", vm->description.name,
+                      error);
+            return error;
+        }
+    }
+    return 0;
+}
+
 /* Fills fresh memory and sets the first vCPU to where the image starts. */
 static int load(struct vm *vm)
 {
@@ -150,6 +173,9 @@ static int load(struct vm *vm)
         if (error) {
             log_error("vm %s: %s", vm->description.name, reason);
         }
+    }
+    if (!error) {
+        error = map_loaded(vm);
     }
     if (!error) {
         vcpu_apply_boot_state(&vm->vcpus[0], state);
