@@ -106,12 +106,14 @@ snippet call_protected
 /* What the code below found out, in words of 32 bits. */
     .bss
     .balign 4
-    .globl mode_results, mode_paging_cr3, mode_paging_cr4, mode_test_address
+    .globl mode_results, mode_paging_cr3, mode_paging_cr4, mode_test_address, mode_cr0_changes
 mode_results:
     .skip 64
 mode_paging_cr3:
     .skip 4
 mode_paging_cr4:
+    .skip 4
+mode_cr0_changes: /* beside PG, and with it */
     .skip 4
 mode_test_address: /* a linear address that paging leads elsewhere */
     .skip 4
@@ -161,6 +163,7 @@ snippet paging_code
     movl mode_paging_cr3, %eax
     movl %eax, %cr3
     movl %cr0, %eax
+    xorl mode_cr0_changes, %eax
     orl $CR0_PG, %eax
     movl %eax, %cr0
     jmp 1f

@@ -12,6 +12,7 @@ void real_mode_code(void);
 extern volatile uint32_t mode_results[16];
 extern uint32_t mode_paging_cr3;
 extern uint32_t mode_paging_cr4;
+extern uint32_t mode_cr0_changes;
 extern uint32_t mode_test_address;
 extern const uint8_t real_mode_start[];
 extern const uint8_t real_mode_end[];
@@ -120,6 +121,21 @@ TEST(paging_pae)
     mode_paging_cr4 = CR4_PAE;
     mode_test_address = TEST_ADDRESS;
     check_paging();
+}
+
+/* In the image, far from all else: only the loader has touched it. */
+static const uint64_t far_pointers[4] __attribute__((aligned(32), section(".far"))) = {
+    (uint64_t)directories[0] + P, (uint64_t)directories[1] + P, (uint64_t)directories[2] + P,
+    (uint64_t)directories[3] + P};
+
+/* A host that has a hand in writes of CR0 (for NE) finds the pointers too. Directories: as in
+ * paging_pae. */
+TEST(paging_pae_with_untouched_pointers)
+{
+    mode_paging_cr3 = phys(far_pointers);
+    mode_cr0_changes = (uint32_t)CR0_NE;
+    check_paging();
+    mode_cr0_changes = 0;
 }
 
 static void set_vector(unsigned vector, const uint8_t *handler)
