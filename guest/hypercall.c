@@ -12,6 +12,7 @@
 #include "guest/vm.h"
 
 #define ERROR_CODE_PRESENT (UINT64_C(1) << 32)
+#define PORT_COUNT         0x10000u
 
 static uint64_t inject(struct vcpu *vcpu, uint64_t type, uint64_t vector, uint64_t details)
 {
@@ -86,6 +87,9 @@ __attribute__((noinline)) static uint64_t test_call(struct vcpu *vcpu, uint64_t 
         virt->set_activity(cpu, (enum virt_activity)first);
         return 0;
     case HYPERCALL_ALLOW_PORTS:
+        if (first > UINT16_MAX || second > PORT_COUNT - first) {
+            return (uint64_t)-EINVAL;
+        }
         virt->allow_ports(cpu, (uint16_t)first, (uint32_t)second, third != 0);
         return 0;
     case HYPERCALL_INTERCEPT_CR_BITS:

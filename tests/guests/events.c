@@ -535,6 +535,8 @@ TEST(io_bitmap)
     outw(0x80, 1); /* and so does an access that is only half on it */
     CHECK_EQUAL(exits(VM_EXIT_IO), before + 3);
     call(HYPERCALL_ALLOW_PORTS, 0x80, 1, 0);
+    CHECK((int64_t)call(HYPERCALL_ALLOW_PORTS, 1, 0x10000, 0) < 0);
+    CHECK((int64_t)call(HYPERCALL_ALLOW_PORTS, 0x10000, 1, 0) < 0);
     outb(0x80, 1);
     CHECK_EQUAL(exits(VM_EXIT_IO), before + 4);
 }
