@@ -127,7 +127,7 @@ COLD static void stop_undecodable(struct vcpu *vcpu)
     const struct emulate_context *emulate = &vcpu->emulate;
     char bytes[3 * (INSTRUCTION_MAX + 1) + 1] = "";
 
-    for (unsigned i = 0; i < emulate->byte_count; i++) {
+    for (size_t i = 0; i < emulate->byte_count; i++) {
         snprintf(bytes + 3 * i, sizeof(bytes) - 3 * i, " %02x", emulate->bytes[i]);
     }
     vm_stop(vcpu->vm, "cannot emulate the instruction at rip 0x%lx (cs base 0x%lx):%s",
