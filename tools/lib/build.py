@@ -100,7 +100,9 @@ def quote(word):
 
 
 def make_iso(path, kernel, vms=None, modules=None, cmdline=""):
-    """Writes a hybrid ISO (BIOS and UEFI) with the kernel, a VM description and its modules."""
+    """Writes a hybrid ISO (BIOS and UEFI) with the kernel, a VM description and its modules;
+    returns the names of modules that were not found, whose VMs the kernel will refuse."""
+    missing = []
     given = dict(modules or {})
     files = dict(given)
     if vms:
@@ -109,8 +111,7 @@ def make_iso(path, kernel, vms=None, modules=None, cmdline=""):
             if found:
                 files[name] = found
             else:
-                print(f"run: {vms}: no module '{name}': give it with --module {name}=PATH",
-                      file=sys.stderr)
+                missing.append(name)
     with tempfile.TemporaryDirectory() as tree:
         boot = os.path.join(tree, "boot")
         os.makedirs(os.path.join(boot, "grub"))
@@ -132,3 +133,4 @@ def make_iso(path, kernel, vms=None, modules=None, cmdline=""):
         with open(os.path.join(boot, "grub", "grub.cfg"), "w", encoding="utf-8") as file:
             file.write(menu)
         run_quietly(["grub-mkrescue", "-o", os.path.abspath(path), tree], "grub-mkrescue")
+    return missing

@@ -160,6 +160,12 @@ def wait(box, keyboard, options):
         (0, "the machine powered off")
 
 
+def make_iso(path, kernel, options):
+    for name in build.make_iso(path, kernel, options.vms, options.modules, options.cmdline):
+        print(f"run: {options.vms}: no module '{name}': give it with --module '{name}=PATH'",
+              file=sys.stderr)
+
+
 def run(options):
     """Builds, boots and stays until the end; the exit code."""
     log = os.path.abspath(options.log or os.path.join(build.BUILD, "serial.log"))
@@ -167,13 +173,13 @@ def run(options):
     print("run: building the kernel and the test guests", file=sys.stderr)
     kernel = build.build("images")
     if options.iso:
-        build.make_iso(options.iso, kernel, options.vms, options.modules, options.cmdline)
+        make_iso(options.iso, kernel, options)
         print(f"run: wrote {options.iso}", file=sys.stderr)
         return 0
     os.makedirs(os.path.dirname(log), exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="innkeeper-run-") as directory:
         iso = os.path.join(directory, "innkeeper.iso")
-        build.make_iso(iso, kernel, options.vms, options.modules, options.cmdline)
+        make_iso(iso, kernel, options)
         box = machine.Machine(options.machine, iso, cpu=options.cpu, cpus=options.cpus,
                               memory=options.memory, uefi=options.uefi, log=log,
                               on_output=show if sys.stdout else None, directory=directory)
