@@ -167,8 +167,8 @@ def resets(context):
                                                  '{"vms": [' + ",\n".join(vms) + "]}"))
     for name in RESETS:
         box.offset = 0
-        box.expect(rf"vm {name}: reset, number 1\r", 120, reject=PANIC)
-        number = int(box.expect(rf"vm {name}: reset, number (\d+)\r", 60, reject=PANIC).group(1))
+        box.expect(rf"vm {name}: reset, number 1\n", 120, reject=PANIC)
+        number = int(box.expect(rf"vm {name}: reset, number (\d+)\n", 60, reject=PANIC).group(1))
         check(number > 2, "every reset is in the log")
 
 
