@@ -128,6 +128,13 @@ void lapic_after_hardware_eoi(struct lapic *lapic, uint8_t vector)
     }
 }
 
+void lapic_priority_changed(struct lapic *lapic)
+{
+    if (lapic->cpu_delivers || any_set(lapic, LAPIC_IRR) || any_requested(lapic)) {
+        lapic->ops->changed(lapic->context);
+    }
+}
+
 void lapic_eoi(struct lapic *lapic)
 {
     int highest = lapic_highest(lapic, LAPIC_ISR);
@@ -140,10 +147,7 @@ void lapic_eoi(struct lapic *lapic)
 
     lapic_set(lapic, offset, lapic_get(lapic, offset) & ~vector_bit(vector));
     lapic_after_hardware_eoi(lapic, vector);
-    /* Only what waits can be delivered now that could not before. */
-    if (lapic->cpu_delivers || any_set(lapic, LAPIC_IRR) || any_requested(lapic)) {
-        lapic->ops->changed(lapic->context);
-    }
+    lapic_priority_changed(lapic);
 }
 
 void lapic_request(struct lapic *lapic, uint8_t vector, bool level)

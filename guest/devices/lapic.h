@@ -87,8 +87,8 @@ struct lapic {
  * Sets up in the RESET state. `page`: 4 KiB, page-aligned, cleared here. `id`: initial APIC ID, in
  * xAPIC mode its low 8 bits are seen. `bootstrap`: the VM's first CPU. `physical_bits`: the guest's
  * MAXPHYADDR, 36 to 52. `cpu_delivers`: the CPU delivers what is in IRR by itself, and keeps note
- * of what is in service: it hears of every EOI by `changed`. `timers`: the queue run by this vCPU's
- * CPU.
+ * of what is in service: it hears of every EOI and of every TPR by `changed`. `timers`: the queue
+ * run by this vCPU's CPU.
  */
 void lapic_init(struct lapic *lapic, void *page, uint32_t id, bool bootstrap,
                 unsigned physical_bits, bool cpu_delivers, struct timer_queue *timers,

@@ -112,7 +112,7 @@ static void write_register(struct lapic *lapic, unsigned offset, uint32_t value)
     switch (offset) {
     case LAPIC_TPR:
         lapic_set(lapic, LAPIC_TPR, value & 0xff);
-        lapic->ops->changed(lapic->context);
+        lapic_priority_changed(lapic);
         break;
     case LAPIC_EOI:
         lapic_eoi(lapic);
@@ -327,6 +327,6 @@ int lapic_cr8_write(struct lapic *lapic, uint64_t value)
         return -EINVAL;
     }
     lapic_set(lapic, LAPIC_TPR, (uint32_t)value << 4);
-    lapic->ops->changed(lapic->context);
+    lapic_priority_changed(lapic);
     return 0;
 }

@@ -75,6 +75,8 @@ static inline void lapic_set(struct lapic *lapic, unsigned offset, uint32_t valu
 
 /** Highest vector set in the 256-bit register at `offset` (ISR, TMR, IRR), -1 for none. */
 int lapic_highest(const struct lapic *lapic, unsigned offset);
+/** The processor priority may have changed: that is news if something waits. */
+void lapic_priority_changed(struct lapic *lapic);
 /** Makes `vector` (16 or more) wait for the next merge. Any CPU. */
 void lapic_request(struct lapic *lapic, uint8_t vector, bool level);
 /** Takes what a message or an LVT entry brings. Any CPU. */

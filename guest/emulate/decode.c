@@ -281,11 +281,10 @@ static inline void decode_form(struct cursor *cursor, unsigned kind,
 
 static bool is_simple_move(const struct instruction *instruction)
 {
-    return instruction->operation == OP_MOV && instruction->form != FORM_MEMORY_IMMEDIATE &&
-           instruction->operand_size >= 4 && instruction->address_size == 8 &&
-           instruction->segment < SEGMENT_FS && instruction->reg != GPR_RSP &&
-           instruction->base != NO_REGISTER && instruction->base != GPR_RSP &&
-           instruction->index == NO_REGISTER;
+    return instruction->operation == OP_MOV && instruction->operand_size >= 4 &&
+           instruction->address_size == 8 && instruction->segment < SEGMENT_FS &&
+           instruction->reg != GPR_RSP && instruction->base != GPR_RSP &&
+           instruction->index == NO_REGISTER && !instruction->rip_relative;
 }
 
 enum decode_result decode_instruction(const uint8_t *bytes, unsigned count, enum cpu_bits bits,

@@ -77,8 +77,9 @@ struct instruction {
     uint8_t segment;      /* enum virt_segment of the memory operand (strings: of the source) */
     uint8_t repeat;       /* enum repeat_prefix, string instructions only */
     bool lock;
-    /* MOV of 4 or 8 bytes between a register and [register + displacement] with 64-bit addresses
-     * in a segment without base, no register being RSP: nearly all that drivers do to devices. */
+    /* MOV of 4 or 8 bytes between a register or an immediate and [register + displacement] or
+     * [displacement] with 64-bit addresses in a segment without base, no register being RSP: nearly
+     * all that drivers do to devices. */
     bool simple_move;
     bool rip_relative;
     bool high_byte;      /* `reg` is AH, CH, DH or BH: bits 15:8 of register reg */

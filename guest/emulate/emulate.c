@@ -11,14 +11,17 @@ static inline bool move_simply(struct emulate_context *context,
                                const struct instruction *instruction)
 {
     uint64_t *gpr = context->vcpu->gpr;
-    uint64_t linear = gpr[instruction->base] + (uint64_t)instruction->displacement;
+    uint64_t base = instruction->base == NO_REGISTER ? 0 : gpr[instruction->base];
+    uint64_t linear = base + (uint64_t)instruction->displacement;
     unsigned size = instruction->operand_size;
 
-    if (!context->guest_linear_valid || linear != context->guest_linear ||
+    uint64_t guest_phys = context->guest_phys;
+
+    if (!context->guest_phys_valid || ((linear ^ guest_phys) & PAGE_OFFSET) != 0 ||
+        (context->guest_linear_valid && linear != context->guest_linear) ||
         (linear & PAGE_OFFSET) + size > PAGE_OFFSET + 1) {
         return false;
     }
-    uint64_t guest_phys = context->guest_phys;
     const struct mmio_range *range = mmio_bus_find(context->mmio, guest_phys);
     if (range == NULL || guest_phys + size - 1 > range->last) {
         return false;
@@ -28,7 +31,8 @@ static inline bool move_simply(struct emulate_context *context,
         uint64_t value = range->read(range->device, offset, size);
         gpr[instruction->reg] = size == 4 ? (uint32_t)value : value;
     } else {
-        uint64_t value = gpr[instruction->reg];
+        uint64_t value = instruction->form == FORM_MEMORY_IMMEDIATE ? instruction->immediate
+                                                                    : gpr[instruction->reg];
         range->write(range->device, offset, size, size == 4 ? (uint32_t)value : value);
     }
     return true;

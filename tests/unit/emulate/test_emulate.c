@@ -106,6 +106,13 @@ static void test_hint(void **state)
     cpu->context.guest_linear = UINT64_C(0x800020);
     assert_int_equal(run(cpu, CODE_BYTES("\x8b\x07")), EMULATE_DONE);
     assert_int_equal(cpu->device_reads, 1);
+    /* mov dword [0x800020], 0x12345678; mov eax, [0x800020] */
+    assert_int_equal(run(cpu, CODE_BYTES("\xc7\x04\x25\x20\x00\x80\x00\x78\x56\x34\x12")),
+                     EMULATE_DONE);
+    assert_memory_equal(cpu->device + 0x20, "\x78\x56\x34\x12", 4);
+    assert_int_equal(run(cpu, CODE_BYTES("\x8b\x04\x25\x20\x00\x80\x00")), EMULATE_DONE);
+    assert_int_equal(cpu->vcpu.gpr[GPR_RAX], 0x12345678);
+    cpu->device_reads = 1;
     /* Without the linear address the page offset has to agree. */
     cpu->context.guest_linear_valid = false;
     assert_int_equal(run(cpu, CODE_BYTES("\x8b\x07")), EMULATE_DONE);
