@@ -197,7 +197,8 @@ class Machine:
         said = self.emulator_output().strip()
         # Bochs calls a power-off by ACPI a panic, and by its own port a shutdown.
         off = "soft power off" in said or "Shutdown port" in said or code == 0
-        return None if off else f"{self.kind} died with exit code {code}:\n{said}"
+        how = f"exit code {code}" if code >= 0 else f"signal {-code}"
+        return None if off else f"{self.kind} died with {how}:\n{said}"
 
     def send(self, data):
         """Types on the serial line, at a pace that a UART's FIFO can take."""
