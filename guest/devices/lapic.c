@@ -32,6 +32,7 @@ static bool any_requested(const struct lapic *lapic)
 {
     uint64_t any = 0;
 
+#pragma GCC unroll 4
     for (unsigned word = 0; word < 4; word++) {
         any |= __atomic_load_n(&lapic->requested[word], __ATOMIC_RELAXED);
     }
@@ -42,6 +43,7 @@ static bool any_set(const struct lapic *lapic, unsigned offset)
 {
     uint32_t any = 0;
 
+#pragma GCC unroll 8
     for (unsigned word = 0; word < 8; word++) {
         any |= lapic_get(lapic, offset + word * 16);
     }
@@ -50,7 +52,7 @@ static bool any_set(const struct lapic *lapic, unsigned offset)
 
 /* Takes over what was requested since the last time. A vector's trigger mode goes to TMR with it,
  * so that its EOI knows whom to tell. */
-static void merge(struct lapic *lapic)
+static __attribute__((noinline)) void merge(struct lapic *lapic)
 {
     for (unsigned word = 0; word < 4; word++) {
         if (!__atomic_load_n(&lapic->requested[word], __ATOMIC_RELAXED)) {
@@ -163,6 +165,16 @@ void lapic_request(struct lapic *lapic, uint8_t vector, bool level)
     }
     __atomic_fetch_or(&lapic->requested[word], bit, __ATOMIC_SEQ_CST);
     lapic->ops->requested(lapic->context);
+}
+
+void lapic_request_own(struct lapic *lapic, uint8_t vector)
+{
+    unsigned offset = vector_offset(vector);
+    uint32_t bit = vector_bit(vector);
+
+    lapic_set(lapic, LAPIC_TMR + offset, lapic_get(lapic, LAPIC_TMR + offset) & ~bit);
+    lapic_set(lapic, LAPIC_IRR + offset, lapic_get(lapic, LAPIC_IRR + offset) | bit);
+    lapic->ops->changed(lapic->context);
 }
 
 void lapic_error(struct lapic *lapic, uint32_t bits)

@@ -79,6 +79,8 @@ int lapic_highest(const struct lapic *lapic, unsigned offset);
 void lapic_priority_changed(struct lapic *lapic);
 /** Makes `vector` (16 or more) wait for the next merge. Any CPU. */
 void lapic_request(struct lapic *lapic, uint8_t vector, bool level);
+/** Likewise, edge-triggered and by the own CPU, which needs no merge. */
+void lapic_request_own(struct lapic *lapic, uint8_t vector);
 /** Takes what a message or an LVT entry brings. Any CPU. */
 void lapic_receive(struct lapic *lapic, uint8_t delivery_mode, uint8_t vector, bool level);
 /** Records ESR bits and raises the error interrupt. Any CPU. */
