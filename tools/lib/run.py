@@ -183,6 +183,9 @@ def run(options):
         box = machine.Machine(options.machine, iso, cpu=options.cpu, cpus=options.cpus,
                               memory=options.memory, uefi=options.uefi, log=log,
                               on_output=show if sys.stdout else None, directory=directory)
+        if options.machine == "auto" and machine.kvm_nests_vtx() and not machine.has_vtx():
+            print("run: /dev/kvm is not yours to use (are you in group kvm?), so it is Bochs",
+                  file=sys.stderr)
         keyboard = Keyboard(box)
         print(f"run: booting in {box.kind} ({box.cpu}), serial log in {log}"
               + ("; Ctrl-A x ends it" if keyboard.terminal else ""), file=sys.stderr)
