@@ -20,7 +20,7 @@ BASE = "corei7_sandy_bridge_2600k"  # interrupt window and TPR shadow only
 
 ROW = re.compile(r"^bench\| row (\S+) (\d+)$", re.MULTILINE)
 BOOT = re.compile(r"first VM entry (\d+) ticks after the first instruction")
-END = r"vm bench stopped: .*"
+END = r"vm bench stopped: .*\n"
 
 
 def measure(kernel, cpu):
