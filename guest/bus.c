@@ -4,6 +4,9 @@
 #include <stddef.h>
 #include <string.h>
 
+/* Kept out of line, so that the common case saves and restores no registers for its sake. */
+#define COLD __attribute__((noinline, cold))
+
 static uint64_t all_ones(unsigned size)
 {
     return size >= 8 ? UINT64_MAX : (1ull << (size * 8)) - 1;
@@ -47,40 +50,46 @@ static const struct port_range *find_port(const struct port_bus *bus, uint16_t p
     return NULL;
 }
 
-/* An access over the end of a range: a PC's bus splits it, so that each device sees its bytes. */
-static uint32_t read_by_bytes(const struct port_bus *bus, uint16_t port, unsigned size)
+/* An access that no range holds: a PC's bus splits it, so that each device sees its bytes. */
+COLD static uint32_t read_by_bytes(const struct port_bus *bus, uint16_t port, unsigned size)
 {
     uint32_t value = 0;
 
+    if (size == 1) {
+        return 0xff;
+    }
     for (unsigned i = 0; i < size; i++) {
         value |= (port_bus_read(bus, (uint16_t)(port + i), 1) & 0xff) << (i * 8);
     }
     return value;
 }
 
+COLD static void write_by_bytes(const struct port_bus *bus, uint16_t port, unsigned size,
+                                uint32_t value)
+{
+    for (unsigned i = 0; size > 1 && i < size; i++) {
+        port_bus_write(bus, (uint16_t)(port + i), 1, (value >> (i * 8)) & 0xff);
+    }
+}
+
 uint32_t port_bus_read(const struct port_bus *bus, uint16_t port, unsigned size)
 {
     const struct port_range *range = find_port(bus, port);
 
-    if (range && port + size - 1 <= range->last) {
-        return range->read(range->device, (uint16_t)(port - range->first), size);
-    }
-    if (size > 1) {
+    if (!range || port + size - 1 > range->last) {
         return read_by_bytes(bus, port, size);
     }
-    return 0xff;
+    return range->read(range->device, (uint16_t)(port - range->first), size);
 }
 
 void port_bus_write(const struct port_bus *bus, uint16_t port, unsigned size, uint32_t value)
 {
     const struct port_range *range = find_port(bus, port);
 
-    if (range && port + size - 1 <= range->last) {
+    if (!range || port + size - 1 > range->last) {
+        write_by_bytes(bus, port, size, value);
+    } else {
         range->write(range->device, (uint16_t)(port - range->first), size, value);
-        return;
-    }
-    for (unsigned i = 0; size > 1 && i < size; i++) {
-        port_bus_write(bus, (uint16_t)(port + i), 1, (value >> (i * 8)) & 0xff);
     }
 }
 

@@ -100,8 +100,9 @@ __attribute__((noinline)) static uint64_t test_call(struct vcpu *vcpu, uint64_t 
     }
 }
 
-bool vcpu_handle_hypercall(struct vcpu *vcpu, const struct vm_exit *exit)
+enum virt_next vcpu_handle_hypercall(void *context, const struct vm_exit *exit)
 {
+    struct vcpu *vcpu = context;
     uint64_t *rax = &vcpu->cpu->gpr[GPR_RAX];
     uint64_t function = *rax - HYPERCALL_TEST;
 
@@ -110,5 +111,5 @@ bool vcpu_handle_hypercall(struct vcpu *vcpu, const struct vm_exit *exit)
     *rax = vcpu->vm->description.test_device && function <= HYPERCALL_PAGE_SIZE
                ? test_call(vcpu, function)
                : (uint64_t)-ENOSYS;
-    return !vcpu->vm->requests;
+    return vcpu->vm->requests ? VIRT_LEAVE : VIRT_ENTER;
 }

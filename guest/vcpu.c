@@ -9,10 +9,6 @@
 #include "kernel/memory/paging.h"
 #include "kernel/time.h"
 
-/* A guest that does nothing but exit must not keep the clock from being looked at, even on a CPU
- * whose interrupts do not get through to it: this many exits at most between two looks. */
-#define EXITS_PER_CLOCK_CHECK 512
-
 /* Beyond any uptime; in nanoseconds it fits 64 bits even where the TSC is slow (10 MHz). */
 #define MAX_HOST_TSC (UINT64_C(1) << 57)
 
@@ -231,6 +227,8 @@ int vcpu_create(struct vcpu *vcpu, struct vm *vm, unsigned index)
                        .accept_apic = accept_apic,
                        .accept_pic = accept_pic,
                        .context = vcpu},
+        .exit_handlers = vcpu_exit_handlers,
+        .exit_context = vcpu,
         .apic_page = phys_to_virt(vcpu->apic_page_phys),
         .apic_page_phys = vcpu->apic_page_phys,
         .has_apic_access_page = true,
@@ -322,8 +320,6 @@ enum vcpu_run_result vcpu_run(struct vcpu *vcpu, uint64_t slice_end)
 {
     struct vm *vm = vcpu->vm;
     uint64_t alarm = 0;
-    unsigned exits = 0;
-    struct vm_exit exit;
 
     vcpu->halted = false;
     virt->vcpu_load(vcpu->cpu);
@@ -338,11 +334,7 @@ enum vcpu_run_result vcpu_run(struct vcpu *vcpu, uint64_t slice_end)
             alarm = wanted;
             alarm_set(alarm);
         }
-        do {
-            virt->enter(vcpu->cpu, &exit);
-        } while (vcpu_exit_handlers[exit.kind](vcpu, &exit) &&
-                 ++exits % EXITS_PER_CLOCK_CHECK != 0);
-
+        virt->run(vcpu->cpu);
         if (vm->requests) {
             vm->requests &= ~(unsigned)VM_REQUEST_RETRY;
             return vm->requests ? VCPU_STOPPED : VCPU_SLICE_OVER;

@@ -53,21 +53,18 @@ enum vcpu_run_result vcpu_run(struct vcpu *vcpu, uint64_t slice_end);
 /** True if the vCPU has something to do: it is not in HLT, or an event has come that ends that. */
 bool vcpu_wakes(struct vcpu *vcpu);
 
-/**
- * Acts on one exit; false if the run loop has to look at vm->requests, vcpu->halted or the clock.
- * By kind of exit; in vcpu_exits.c.
- */
-typedef bool (*vcpu_exit_handler)(struct vcpu *vcpu, const struct vm_exit *exit);
-extern const vcpu_exit_handler vcpu_exit_handlers[VM_EXIT_KINDS];
+/** What exits do to a struct vcpu, their context; they leave virt_ops.run when vcpu_run has to look
+ * at vm->requests, vcpu->halted or the clock. In vcpu_exits.c. */
+extern const virt_exit_handler vcpu_exit_handlers[VM_EXIT_KINDS];
 
 /** Raises what a check of policy/ asks for; true if the access is allowed. */
 bool vcpu_control_allowed(struct vcpu *vcpu, enum control_result result);
 /** Exits of MOV to and from control registers, CLTS, LMSW; MOV to and from debug registers; XSETBV.
  * In vcpu_control.c. */
-bool vcpu_handle_cr(struct vcpu *vcpu, const struct vm_exit *exit);
-bool vcpu_handle_dr(struct vcpu *vcpu, const struct vm_exit *exit);
-bool vcpu_handle_xsetbv(struct vcpu *vcpu, const struct vm_exit *exit);
+enum virt_next vcpu_handle_cr(void *context, const struct vm_exit *exit);
+enum virt_next vcpu_handle_dr(void *context, const struct vm_exit *exit);
+enum virt_next vcpu_handle_xsetbv(void *context, const struct vm_exit *exit);
 /** The paravirtual calls; in hypercall.c. */
-bool vcpu_handle_hypercall(struct vcpu *vcpu, const struct vm_exit *exit);
+enum virt_next vcpu_handle_hypercall(void *context, const struct vm_exit *exit);
 
 #endif

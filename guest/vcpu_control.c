@@ -94,8 +94,9 @@ static uint64_t read_control_register(struct vcpu *vcpu, unsigned number)
     }
 }
 
-bool vcpu_handle_cr(struct vcpu *vcpu, const struct vm_exit *exit)
+enum virt_next vcpu_handle_cr(void *context, const struct vm_exit *exit)
 {
+    struct vcpu *vcpu = context;
     uint64_t cr0;
     uint64_t value;
     bool done = true;
@@ -118,14 +119,12 @@ bool vcpu_handle_cr(struct vcpu *vcpu, const struct vm_exit *exit)
         done = write_control_register(vcpu, 0, value);
         break;
     }
-    if (done) {
-        virt->complete_instruction(vcpu->cpu, exit->instruction_length);
-    }
-    return true;
+    return done ? VIRT_ADVANCE : VIRT_ENTER;
 }
 
-bool vcpu_handle_dr(struct vcpu *vcpu, const struct vm_exit *exit)
+enum virt_next vcpu_handle_dr(void *context, const struct vm_exit *exit)
 {
+    struct vcpu *vcpu = context;
     const struct control_policy *policy = &vcpu->vm->control;
     uint64_t value = vcpu_read_gpr(vcpu->cpu, exit->dr.gpr);
     struct control_state state;
@@ -136,7 +135,7 @@ bool vcpu_handle_dr(struct vcpu *vcpu, const struct vm_exit *exit)
     if (!vcpu_control_allowed(
             vcpu, dr_access_check(policy, &state, virt->get_register(vcpu->cpu, REGISTER_DR7),
                                   exit->dr.number, !exit->dr.from_dr, value, &number))) {
-        return true;
+        return VIRT_ENTER;
     }
     which = number < 4 ? (enum virt_register)(REGISTER_DR0 + number)
                        : (number == 6 ? REGISTER_DR6 : REGISTER_DR7);
@@ -150,21 +149,22 @@ bool vcpu_handle_dr(struct vcpu *vcpu, const struct vm_exit *exit)
         }
         virt->set_register(vcpu->cpu, which, value);
     }
-    virt->complete_instruction(vcpu->cpu, exit->instruction_length);
-    return true;
+    return VIRT_ADVANCE;
 }
 
-bool vcpu_handle_xsetbv(struct vcpu *vcpu, const struct vm_exit *exit)
+enum virt_next vcpu_handle_xsetbv(void *context, const struct vm_exit *exit)
 {
+    struct vcpu *vcpu = context;
     const uint64_t *gpr = vcpu->cpu->gpr;
     uint64_t value = gpr[GPR_RDX] << 32 | (gpr[GPR_RAX] & UINT64_C(0xffffffff));
     struct control_state state;
 
     get_control_state(vcpu, &state);
-    if (vcpu_control_allowed(
+    (void)exit;
+    if (!vcpu_control_allowed(
             vcpu, xcr_write_check(&vcpu->vm->control, &state, (uint32_t)gpr[GPR_RCX], value))) {
-        virt->set_register(vcpu->cpu, REGISTER_XCR0, value);
-        virt->complete_instruction(vcpu->cpu, exit->instruction_length);
+        return VIRT_ENTER;
     }
-    return true;
+    virt->set_register(vcpu->cpu, REGISTER_XCR0, value);
+    return VIRT_ADVANCE;
 }

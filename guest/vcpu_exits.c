@@ -15,21 +15,21 @@ static void raise_fault(struct vcpu *vcpu, uint8_t vector)
     virt->inject_exception(vcpu->cpu, vector, vector == EXCEPTION_GP, 0);
 }
 
-static void set_edx_eax(struct vcpu *vcpu, uint64_t value)
+/* After an exit that may have touched devices: did they ask something of the VM or arm an earlier
+ * timer? */
+static enum virt_next enter_or_leave(const struct vm *vm)
 {
-    vcpu->cpu->gpr[GPR_RAX] = value & LOW_HALF;
-    vcpu->cpu->gpr[GPR_RDX] = value >> 32;
+    return vm->requests || vm->timers.new_first ? VIRT_LEAVE : VIRT_ENTER;
 }
 
-static void complete(struct vcpu *vcpu, const struct vm_exit *exit)
+/* Likewise, when the instruction is done. */
+static enum virt_next advance_or_leave(struct vcpu *vcpu, const struct vm_exit *exit)
 {
+    if (enter_or_leave(vcpu->vm) == VIRT_ENTER) {
+        return VIRT_ADVANCE;
+    }
     virt->complete_instruction(vcpu->cpu, exit->instruction_length);
-}
-
-/* For exits that may touch devices: they may ask something of the VM or arm an earlier timer. */
-static bool goes_on(const struct vm *vm)
-{
-    return !vm->requests && !vm->timers.new_first;
+    return VIRT_LEAVE;
 }
 
 static void set_cpuid_answer(struct vcpu *vcpu, const struct cpuid_registers *answer)
@@ -60,41 +60,50 @@ COLD static void answer_varying_cpuid(struct vcpu *vcpu)
     set_cpuid_answer(vcpu, &answer);
 }
 
-static bool handle_cpuid(struct vcpu *vcpu, const struct vm_exit *exit)
+static enum virt_next handle_cpuid(void *context, const struct vm_exit *exit)
 {
+    struct vcpu *vcpu = context;
     const struct cpuid_leaf *leaf = cpuid_find(&vcpu->vm->cpuid, (uint32_t)vcpu->cpu->gpr[GPR_RAX]);
 
+    (void)exit;
     if (leaf->kind == CPUID_STATIC) {
         set_cpuid_answer(vcpu, &leaf->answer);
     } else {
         answer_varying_cpuid(vcpu);
     }
-    complete(vcpu, exit);
-    return true;
+    return VIRT_ADVANCE;
 }
 
-static bool handle_msr(struct vcpu *vcpu, const struct vm_exit *exit)
+COLD static enum virt_next refuse_msr(struct vcpu *vcpu)
 {
-    uint64_t *gpr = vcpu->cpu->gpr;
-    uint32_t index = (uint32_t)gpr[GPR_RCX];
-    enum msr_result result;
-    uint64_t value = 0;
+    raise_fault(vcpu, EXCEPTION_GP);
+    return enter_or_leave(vcpu->vm);
+}
 
-    if (exit->kind == VM_EXIT_MSR_READ) {
-        result = guest_msr_read(&vcpu->msrs, index, &value);
-        if (result == MSR_OK) {
-            set_edx_eax(vcpu, value);
-        }
-    } else {
-        value = gpr[GPR_RDX] << 32 | (gpr[GPR_RAX] & LOW_HALF);
-        result = guest_msr_write(&vcpu->msrs, index, value);
+static enum virt_next handle_msr_read(void *context, const struct vm_exit *exit)
+{
+    struct vcpu *vcpu = context;
+    uint64_t *gpr = vcpu->cpu->gpr;
+    uint64_t value;
+
+    if (guest_msr_read(&vcpu->msrs, (uint32_t)gpr[GPR_RCX], &value) != MSR_OK) {
+        return refuse_msr(vcpu);
     }
-    if (result == MSR_OK) {
-        complete(vcpu, exit);
-    } else {
-        raise_fault(vcpu, EXCEPTION_GP);
+    gpr[GPR_RAX] = value & LOW_HALF;
+    gpr[GPR_RDX] = value >> 32;
+    return advance_or_leave(vcpu, exit);
+}
+
+static enum virt_next handle_msr_write(void *context, const struct vm_exit *exit)
+{
+    struct vcpu *vcpu = context;
+    const uint64_t *gpr = vcpu->cpu->gpr;
+    uint64_t value = gpr[GPR_RDX] << 32 | (gpr[GPR_RAX] & LOW_HALF);
+
+    if (guest_msr_write(&vcpu->msrs, (uint32_t)gpr[GPR_RCX], value) != MSR_OK) {
+        return refuse_msr(vcpu);
     }
-    return goes_on(vcpu->vm);
+    return advance_or_leave(vcpu, exit);
 }
 
 /* The instruction at RIP stopped the VM: say which. */
@@ -120,39 +129,44 @@ static void finish_emulation(struct vcpu *vcpu, enum emulate_result result)
     }
 }
 
-COLD static bool handle_string_io(struct vcpu *vcpu, const struct vm_exit *exit)
+COLD static enum virt_next handle_string_io(struct vcpu *vcpu, const struct vm_exit *exit)
 {
     vcpu->emulate.guest_phys_valid = false;
     vcpu->emulate.guest_linear_valid = false;
     finish_emulation(vcpu, emulate_string_io(&vcpu->emulate, &vcpu->vm->ports, exit));
-    return goes_on(vcpu->vm);
+    return enter_or_leave(vcpu->vm);
 }
 
-static bool handle_io(struct vcpu *vcpu, const struct vm_exit *exit)
+static void set_rax(struct vcpu *vcpu, unsigned size, uint32_t value)
 {
     uint64_t *rax = &vcpu->cpu->gpr[GPR_RAX];
-    struct vm *vm = vcpu->vm;
+
+    if (size == 1) {
+        *rax = (*rax & ~UINT64_C(0xff)) | (value & 0xff);
+    } else if (size == 2) {
+        *rax = (*rax & ~UINT64_C(0xffff)) | (value & 0xffff);
+    } else {
+        *rax = value; /* a 32-bit result clears the upper half */
+    }
+}
+
+static enum virt_next handle_io(void *context, const struct vm_exit *exit)
+{
+    struct vcpu *vcpu = context;
+    struct port_bus *ports = &vcpu->vm->ports;
 
     if (exit->io.string) {
         return handle_string_io(vcpu, exit);
     }
     if (exit->io.in) {
-        uint64_t value = port_bus_read(&vm->ports, exit->io.port, exit->io.size);
-
-        if (exit->io.size == 4) {
-            *rax = value; /* a 32-bit result clears the upper half */
-        } else {
-            uint64_t mask = exit->io.size == 2 ? 0xffff : 0xff;
-
-            *rax = (*rax & ~mask) | (value & mask);
-        }
+        set_rax(vcpu, exit->io.size, port_bus_read(ports, exit->io.port, exit->io.size));
     } else {
-        port_bus_write(&vm->ports, exit->io.port, exit->io.size, (uint32_t)*rax);
+        port_bus_write(ports, exit->io.port, exit->io.size, (uint32_t)vcpu->cpu->gpr[GPR_RAX]);
     }
-    if (!(vm->requests & VM_REQUEST_RETRY)) {
-        complete(vcpu, exit);
+    if (vcpu->vm->requests & VM_REQUEST_RETRY) {
+        return VIRT_LEAVE;
     }
-    return goes_on(vm);
+    return advance_or_leave(vcpu, exit);
 }
 
 COLD static void map_block(struct vm *vm, uint64_t start, const struct guest_block *block)
@@ -166,8 +180,9 @@ COLD static void map_block(struct vm *vm, uint64_t start, const struct guest_blo
 }
 
 /* Access to memory that is not mapped: RAM at its first touch, else a device. */
-static bool handle_memory(struct vcpu *vcpu, const struct vm_exit *exit)
+static enum virt_next handle_memory(void *context, const struct vm_exit *exit)
 {
+    struct vcpu *vcpu = context;
     struct vm *vm = vcpu->vm;
     uint64_t start;
     struct guest_block *block;
@@ -175,23 +190,24 @@ static bool handle_memory(struct vcpu *vcpu, const struct vm_exit *exit)
     if (exit->memory.misconfigured) {
         vm_stop(vm, "internal error: misconfigured nested page tables at 0x%lx",
                 exit->memory.guest_phys);
-        return false;
+        return VIRT_LEAVE;
     }
     block = guest_memory_block(&vm->memory, exit->memory.guest_phys, &start);
     if (block) {
         map_block(vm, start, block);
-        return goes_on(vm);
+        return enter_or_leave(vm);
     }
     vcpu->emulate.guest_phys = exit->memory.guest_phys;
     vcpu->emulate.guest_phys_valid = !exit->memory.page_walk;
     vcpu->emulate.guest_linear = exit->memory.guest_linear;
     vcpu->emulate.guest_linear_valid = exit->memory.linear_valid && !exit->memory.page_walk;
     finish_emulation(vcpu, emulate_instruction(&vcpu->emulate));
-    return goes_on(vm);
+    return enter_or_leave(vm);
 }
 
-static bool handle_apic_access(struct vcpu *vcpu, const struct vm_exit *exit)
+static enum virt_next handle_apic_access(void *context, const struct vm_exit *exit)
 {
+    struct vcpu *vcpu = context;
     enum apic_access_type access = exit->apic_access.access;
 
     vcpu->emulate.guest_phys = LAYOUT_LOCAL_APIC + exit->apic_access.offset;
@@ -199,70 +215,84 @@ static bool handle_apic_access(struct vcpu *vcpu, const struct vm_exit *exit)
         access == APIC_ACCESS_LINEAR_READ || access == APIC_ACCESS_LINEAR_WRITE;
     vcpu->emulate.guest_linear_valid = false;
     finish_emulation(vcpu, emulate_instruction(&vcpu->emulate));
-    return goes_on(vcpu->vm);
+    return enter_or_leave(vcpu->vm);
 }
 
-static bool handle_apic_write(struct vcpu *vcpu, const struct vm_exit *exit)
+static enum virt_next handle_apic_write(void *context, const struct vm_exit *exit)
 {
+    struct vcpu *vcpu = context;
+
     lapic_after_hardware_write(&vcpu->lapic, exit->apic_write.offset);
-    return goes_on(vcpu->vm);
+    return enter_or_leave(vcpu->vm);
 }
 
-static bool handle_apic_eoi(struct vcpu *vcpu, const struct vm_exit *exit)
+static enum virt_next handle_apic_eoi(void *context, const struct vm_exit *exit)
 {
+    struct vcpu *vcpu = context;
+
     lapic_after_hardware_eoi(&vcpu->lapic, exit->apic_eoi.vector);
-    return goes_on(vcpu->vm);
+    return enter_or_leave(vcpu->vm);
 }
 
-static bool handle_halt(struct vcpu *vcpu, const struct vm_exit *exit)
+static enum virt_next handle_halt(void *context, const struct vm_exit *exit)
 {
-    complete(vcpu, exit);
+    struct vcpu *vcpu = context;
+
+    virt->complete_instruction(vcpu->cpu, exit->instruction_length);
     vcpu->halted = !virt->has_deliverable_event(vcpu->cpu);
-    return !vcpu->halted;
+    return vcpu->halted ? VIRT_LEAVE : VIRT_ENTER;
 }
 
 /* The host took its CPU back. */
-static bool handle_interrupted(struct vcpu *vcpu, const struct vm_exit *exit)
+static enum virt_next handle_interrupted(void *context, const struct vm_exit *exit)
 {
-    (void)vcpu;
+    (void)context;
     (void)exit;
-    return false;
+    return VIRT_LEAVE;
 }
 
 /* The guest can take what waits for it. */
-static bool handle_window(struct vcpu *vcpu, const struct vm_exit *exit)
+static enum virt_next handle_window(void *context, const struct vm_exit *exit)
 {
+    struct vcpu *vcpu = context;
+
     (void)exit;
     vcpu->cpu->events_changed = true;
-    return true;
+    return VIRT_ENTER;
 }
 
 /* PAUSE, and INVD and WBINVD: guest memory is write-back and coherent, and a guest may not drop
  * anyone's cache. */
-static bool handle_no_operation(struct vcpu *vcpu, const struct vm_exit *exit)
+static enum virt_next handle_no_operation(void *context, const struct vm_exit *exit)
 {
-    complete(vcpu, exit);
-    return true;
+    (void)context;
+    (void)exit;
+    return VIRT_ADVANCE;
 }
 
 /* There are no performance counters. */
-static bool handle_rdpmc(struct vcpu *vcpu, const struct vm_exit *exit)
+static enum virt_next handle_rdpmc(void *context, const struct vm_exit *exit)
 {
+    struct vcpu *vcpu = context;
+
     (void)exit;
     raise_fault(vcpu, EXCEPTION_GP);
-    return true;
+    return VIRT_ENTER;
 }
 
-static bool handle_undefined(struct vcpu *vcpu, const struct vm_exit *exit)
+static enum virt_next handle_undefined(void *context, const struct vm_exit *exit)
 {
+    struct vcpu *vcpu = context;
+
     (void)exit;
     raise_fault(vcpu, EXCEPTION_UD);
-    return true;
+    return VIRT_ENTER;
 }
 
 /* Someone asked to see this exception; the guest gets it all the same. */
-static bool handle_exception(struct vcpu *vcpu, const struct vm_exit *exit)
+static enum virt_next handle_exception(void *context, const struct vm_exit *exit)
 {
+    struct vcpu *vcpu = context;
     const struct virt_event *event = &exit->exception.event;
 
     vcpu->vm->intercepted_exceptions[event->vector & 31]++;
@@ -278,53 +308,61 @@ static bool handle_exception(struct vcpu *vcpu, const struct vm_exit *exit)
     } else {
         virt->inject_event(vcpu->cpu, event);
     }
-    return true;
+    return VIRT_ENTER;
 }
 
-static bool handle_shutdown(struct vcpu *vcpu, const struct vm_exit *exit)
+static enum virt_next handle_shutdown(void *context, const struct vm_exit *exit)
 {
+    struct vcpu *vcpu = context;
+
     (void)exit;
     vm_stop(vcpu->vm, "triple fault at rip 0x%lx", virt->get_register(vcpu->cpu, REGISTER_RIP));
-    return false;
+    return VIRT_LEAVE;
 }
 
-static bool handle_entry_failure(struct vcpu *vcpu, const struct vm_exit *exit)
+static enum virt_next handle_entry_failure(void *context, const struct vm_exit *exit)
 {
+    struct vcpu *vcpu = context;
+
     vm_stop(vcpu->vm, "VM entry failed: %s", exit->entry_failure.rule);
     virt->dump(vcpu->cpu);
-    return false;
+    return VIRT_LEAVE;
 }
 
 /* INIT is for the physical CPU, which does not react while it is in a guest. */
-static bool handle_init(struct vcpu *vcpu, const struct vm_exit *exit)
+static enum virt_next handle_init(void *context, const struct vm_exit *exit)
 {
-    (void)vcpu;
+    (void)context;
     (void)exit;
-    return true;
+    return VIRT_ENTER;
 }
 
-static bool handle_startup(struct vcpu *vcpu, const struct vm_exit *exit)
+static enum virt_next handle_startup(void *context, const struct vm_exit *exit)
 {
+    struct vcpu *vcpu = context;
+
     (void)exit;
     virt->set_activity(vcpu->cpu, ACTIVITY_ACTIVE);
-    return true;
+    return VIRT_ENTER;
 }
 
-static bool handle_unexpected(struct vcpu *vcpu, const struct vm_exit *exit)
+static enum virt_next handle_unexpected(void *context, const struct vm_exit *exit)
 {
+    struct vcpu *vcpu = context;
+
     vm_stop(vcpu->vm, "internal error: unexpected exit %s (reason %u)",
             vm_exit_kind_name(exit->kind), exit->reason);
     virt->dump(vcpu->cpu);
-    return false;
+    return VIRT_LEAVE;
 }
 
-const vcpu_exit_handler vcpu_exit_handlers[VM_EXIT_KINDS] = {
+const virt_exit_handler vcpu_exit_handlers[VM_EXIT_KINDS] = {
     [VM_EXIT_INTERRUPTED] = handle_interrupted,
     [VM_EXIT_IO] = handle_io,
     [VM_EXIT_MEMORY] = handle_memory,
     [VM_EXIT_CPUID] = handle_cpuid,
-    [VM_EXIT_MSR_READ] = handle_msr,
-    [VM_EXIT_MSR_WRITE] = handle_msr,
+    [VM_EXIT_MSR_READ] = handle_msr_read,
+    [VM_EXIT_MSR_WRITE] = handle_msr_write,
     [VM_EXIT_CR_ACCESS] = vcpu_handle_cr,
     [VM_EXIT_DR_ACCESS] = vcpu_handle_dr,
     [VM_EXIT_HLT] = handle_halt,

@@ -1,7 +1,7 @@
 /*
  * The border between guest/ (a virtual machine as its guest sees it) and a CPU back end (the
- * machinery of one vendor's virtualisation extension). guest/ enters a vCPU and gets back a decoded
- * exit; it sets and gets architectural state, and says what events wait. No vendor's term appears
+ * machinery of one vendor's virtualisation extension). guest/ runs a vCPU and is handed decoded
+ * exits; it sets and gets architectural state, and says what events wait. No vendor's term appears
  * here: another back end can stand beside vmx/ with no change in guest/.
  *
  * Unless said otherwise, functions are called by the CPU on which the vCPU is loaded, with
@@ -172,6 +172,16 @@ struct virt_vcpu {
     uint64_t exit_ticks_log2[VM_EXIT_KINDS][24];
 };
 
+/* What comes after an exit. */
+enum virt_next {
+    VIRT_LEAVE,   /* out of virt_ops.run */
+    VIRT_ENTER,   /* the guest goes on where it is */
+    VIRT_ADVANCE, /* the exited instruction is done (see complete_instruction), the guest goes on */
+};
+
+/* Acts on one exit. */
+typedef enum virt_next (*virt_exit_handler)(void *context, const struct vm_exit *exit);
+
 /* A guest's physical address space as the CPU sees it: nested page tables. */
 struct virt_space;
 
@@ -221,6 +231,8 @@ struct virt_space_ops {
 struct virt_vcpu_config {
     struct virt_space *space;
     struct virt_interrupt_source interrupts;
+    const virt_exit_handler *exit_handlers; /* by kind of exit, VM_EXIT_KINDS */
+    void *exit_context;                     /* for them */
     void *apic_page; /* 4 KiB page, direct-mapped: the local APIC's registers as the SDM
                         lays them out (vol. 3, 11.4.1); shared with the CPU */
     uint64_t apic_page_phys;
@@ -247,11 +259,13 @@ struct virt_ops {
     void (*vcpu_put)(struct virt_vcpu *vcpu);
 
     /**
-     * Runs the vCPU until something happens that the back end cannot settle alone, and says what.
-     * Before each entry it decides on injection if `events_changed` is set. Always returns within
-     * a bounded time, whatever the guest does (VM_EXIT_INTERRUPTED).
+     * Runs the vCPU. Whenever something happens that the back end cannot settle alone, the handler
+     * for it is called, and says whether the vCPU goes on. Before each entry the back end decides
+     * on injection if `events_changed` is set. Returns when a handler says VIRT_LEAVE, and now and
+     * then between two exits. A stay in the guest ends within a bounded time, whatever the guest
+     * does (VM_EXIT_INTERRUPTED).
      */
-    void (*enter)(struct virt_vcpu *vcpu, struct vm_exit *exit);
+    void (*run)(struct virt_vcpu *vcpu);
 
     uint64_t (*get_register)(struct virt_vcpu *vcpu, enum virt_register which);
     void (*set_register)(struct virt_vcpu *vcpu, enum virt_register which, uint64_t value);

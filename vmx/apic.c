@@ -5,6 +5,7 @@
 #include "kernel/cpu/x86_defs.h"
 #include "kernel/log.h"
 #include "kernel/memory/paging.h"
+#include "kernel/panic.h"
 #include "vmx/bitmaps.h"
 #include "vmx/definitions.h"
 #include "vmx/instructions.h"

@@ -6,6 +6,7 @@
 
 #include "kernel/cpu/x86.h"
 #include "kernel/memory/paging.h"
+#include "kernel/panic.h"
 #include "vmx/definitions.h"
 #include "vmx/instructions.h"
 #include "vmx/vcpu.h"

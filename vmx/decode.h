@@ -79,10 +79,15 @@ static inline void decode_plain_exit(uint32_t reason, uint32_t instruction_lengt
 }
 
 /**
- * Takes an exit with EXIT_REASON_IO apart, as decode_exit would, if it is not from a string
- * instruction; else does nothing and returns false. For speed too.
+ * The other exits that must be fast, taken apart as decode_exit would; none of the last two may
+ * have interrupted an event's delivery. False, and nothing is done, where there is more to look at:
+ * at EXIT_REASON_IO of a string instruction, at EXIT_REASON_EPT_VIOLATION of an IRET that unblocked
+ * NMIs, at EXIT_REASON_APIC_ACCESS other than linear reads and writes.
  */
 bool decode_port_exit(uint64_t qualification, uint32_t instruction_length, struct vm_exit *exit);
+bool decode_memory_exit(uint64_t qualification, uint64_t guest_physical, uint64_t guest_linear,
+                        struct vm_exit *exit);
+bool decode_apic_access_exit(uint64_t qualification, struct vm_exit *exit);
 
 /**
  * Which further fields are needed, now that those of exit_needs are in `raw`: the linear address

@@ -104,6 +104,9 @@
 #define PENDING_DEBUG_BS          (UINT64_C(1) << 14)
 #define PENDING_DEBUG_RTM         (UINT64_C(1) << 16)
 
+/* IA32_DEBUGCTL (18.4.1): single-step on branches. */
+#define DEBUGCTL_BTF (UINT64_C(1) << 1)
+
 /* Interruption information: VM-entry (25.8.3), VM-exit (25.9.2), IDT-vectoring (25.9.3). */
 #define INTERRUPTION_VECTOR_MASK    0x000000ffu
 #define INTERRUPTION_TYPE_SHIFT     8

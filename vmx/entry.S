@@ -1,35 +1,40 @@
 /*
  * The way into the guest and back. From the moment the guest's registers are loaded there is
- * nothing left but RSP, and after the exit RSP is what HOST_RSP says: the same stack, at the same
- * depth, with the address of the vCPU on top.
+ * nothing left but RSP; after the exit RSP is what HOST_RSP says, the address of the vCPU, and the
+ * registers go there. Until the stack is back nothing may push: interrupts are off, and what can
+ * come all the same, NMIs and machine checks, has stacks of its own (TSS).
  */
 #include "vmx/entry.h"
 
 /* The vCPU begins with its registers, by enum gpr. */
-#define RAX 0
-#define RCX 8
-#define RDX 16
-#define RBX 24
-#define RBP 40
-#define RSI 48
-#define RDI 56
-#define R8  64
-#define R9  72
-#define R10 80
-#define R11 88
-#define R12 96
-#define R13 104
-#define R14 112
-#define R15 120
+#define RAX      0
+#define RCX      8
+#define RDX      16
+#define RBX      24
+#define HOST_RSP 32
+#define RBP      40
+#define RSI      48
+#define RDI      56
+#define R8       64
+#define R9       72
+#define R10      80
+#define R11      88
+#define R12      96
+#define R13      104
+#define R14      112
+#define R15      120
+
+/* From the stack pointer that waits there up to the saved RBP. */
+#define FRAME 48
 
     .text
     .code64
 
-/* struct virt_vcpu *vmx_enter_guest(struct virt_vcpu *vcpu, uint64_t *host_rsp) */
-    .globl vmx_enter_guest
-    .type vmx_enter_guest, @function
+/* bool vmx_run_guest(struct virt_vcpu *vcpu) */
+    .globl vmx_run_guest
+    .type vmx_run_guest, @function
     .balign 64
-vmx_enter_guest:
+vmx_run_guest:
     push %rbp
     push %rbx
     push %r12
@@ -37,9 +42,8 @@ vmx_enter_guest:
     push %r14
     push %r15
     push %rdi
-    cmp %rsp, (%rsi)
-    jne .Lset_host_rsp
-.Lload:
+    mov %rsp, HOST_RSP(%rdi)
+.Lenter:
     mov RAX(%rdi), %rax
     mov RCX(%rdi), %rcx
     mov RDX(%rdi), %rdx
@@ -66,42 +70,37 @@ vmx_enter_guest:
     jne .Lrefused
     vmlaunch
 .Lrefused:
-    pop %rdi
     xor %eax, %eax
     jmp .Lreturn
-
-/* Rare: the caller runs at another stack depth, or the vCPU on another CPU, than the last time. */
-.Lset_host_rsp:
-    mov $ENTRY_HOST_RSP_FIELD, %eax
-    vmwrite %rsp, %rax
-    jbe .Lno_such_field
-    mov %rsp, (%rsi)
-    jmp .Lload
-.Lno_such_field:
-    ud2
 
     .globl vmx_exit_point
     .balign 64
 vmx_exit_point:
-    push %rdi
-    mov 8(%rsp), %rdi
-    mov %rax, RAX(%rdi)
-    mov %rcx, RCX(%rdi)
-    mov %rdx, RDX(%rdi)
-    mov %rbx, RBX(%rdi)
-    mov %rbp, RBP(%rdi)
-    mov %rsi, RSI(%rdi)
-    mov %r8, R8(%rdi)
-    mov %r9, R9(%rdi)
-    mov %r10, R10(%rdi)
-    mov %r11, R11(%rdi)
-    mov %r12, R12(%rdi)
-    mov %r13, R13(%rdi)
-    mov %r14, R14(%rdi)
-    mov %r15, R15(%rdi)
-    pop RDI(%rdi)
-    pop %rax
+    mov %rax, RAX(%rsp)
+    mov %rcx, RCX(%rsp)
+    mov %rdx, RDX(%rsp)
+    mov %rbx, RBX(%rsp)
+    mov %rbp, RBP(%rsp)
+    mov %rsi, RSI(%rsp)
+    mov %rdi, RDI(%rsp)
+    mov %r8, R8(%rsp)
+    mov %r9, R9(%rsp)
+    mov %r10, R10(%rsp)
+    mov %r11, R11(%rsp)
+    mov %r12, R12(%rsp)
+    mov %r13, R13(%rsp)
+    mov %r14, R14(%rsp)
+    mov %r15, R15(%rsp)
+    mov %rsp, %rdi
+    mov HOST_RSP(%rsp), %rsp
+    lea FRAME(%rsp), %rbp       /* the chain of frames goes on, for backtraces */
+    call vmx_exited
+    mov (%rsp), %rdi
+    test %al, %al
+    jnz .Lenter
+    mov $1, %eax
 .Lreturn:
+    pop %rdi
     pop %r15
     pop %r14
     pop %r13
@@ -109,6 +108,6 @@ vmx_exit_point:
     pop %rbx
     pop %rbp
     ret
-    .size vmx_enter_guest, . - vmx_enter_guest
+    .size vmx_run_guest, . - vmx_run_guest
 
     .section .note.GNU-stack, "", @progbits

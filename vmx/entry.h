@@ -4,7 +4,6 @@
 #ifndef VMX_ENTRY_H
 #define VMX_ENTRY_H
 
-#define ENTRY_HOST_RSP_FIELD          0x6c14
 #define ENTRY_INSTRUCTION_ERROR_FIELD 0x4400
 #define ENTRY_ERROR_NOT_LAUNCHED      5
 
@@ -13,12 +12,19 @@
 #include "virt/vcpu.h"
 
 /**
- * Loads the guest's general-purpose registers from the vCPU (RSP is the VMCS's), runs the guest on
- * the current VMCS, and stores them back when it exits. `host_rsp` is the cached value of the
- * VMCS's HOST_RSP field. Interrupts off. Returns the vCPU after a VM exit, which a failed check of
- * the guest state is too, so that the caller need not keep it; NULL when the instruction failed.
+ * Enters the guest on the current VMCS, again and again for as long as vmx_exited asks for it. The
+ * guest's general-purpose registers are loaded from the vCPU before each entry and stored there
+ * after each exit; RSP is the VMCS's. Interrupts off. Returns false when the instruction itself
+ * failed.
+ *
+ * The VMCS's HOST_RSP must be the address of the vCPU: so nothing needs to be written there on the
+ * way in. The stack pointer waits in the place of the guest's RSP.
  */
-struct virt_vcpu *vmx_enter_guest(struct virt_vcpu *vcpu, uint64_t *host_rsp);
+bool vmx_run_guest(struct virt_vcpu *vcpu);
+
+/** Called after each VM exit, which a failed check of the guest state is too; true to enter again.
+ * In run.c. */
+bool vmx_exited(struct virt_vcpu *vcpu);
 
 /** Where every VM exit arrives: HOST_RIP. Not to be called. */
 void vmx_exit_point(void);

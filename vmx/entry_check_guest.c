@@ -4,7 +4,6 @@
 #include "vmx/entry_check_rules.h"
 
 #define DEBUGCTL_RESERVED (~UINT64_C(0xffc7))
-#define DEBUGCTL_BTF      (UINT64_C(1) << 1)
 #define RFLAGS_RESERVED \
     (~UINT64_C(0x3fffff) | UINT64_C(1) << 15 | UINT64_C(1) << 5 | UINT64_C(1) << 3)
 #define PENDING_DEBUG_RESERVED \

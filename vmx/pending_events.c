@@ -8,8 +8,8 @@
 
 #define MAX_PENDING_NMIS 2
 
-/* Machine checks are the host's (SDM vol. 3, 34.9): they always exit. */
-#define ALWAYS_INTERCEPTED (1u << EXCEPTION_MC)
+/* Machine checks are the host's (SDM vol. 3, 34.9). #AC and #DB: see reflect.c. */
+#define ALWAYS_INTERCEPTED (1u << EXCEPTION_MC | 1u << EXCEPTION_AC | 1u << EXCEPTION_DB)
 
 static void read_injection_input(struct vmx_vcpu *vcpu, struct injection_input *input)
 {
@@ -160,8 +160,8 @@ void vmx_intercept_exceptions(struct virt_vcpu *virt_vcpu, uint32_t vectors, uin
 {
     struct vmx_vcpu *vcpu = vmx_vcpu(virt_vcpu);
 
-    vcpu->exceptions = vectors | ALWAYS_INTERCEPTED;
-    vmcs_write32(VMCS_EXCEPTION_BITMAP, vcpu->exceptions);
+    vcpu->exceptions = vectors;
+    vmcs_write32(VMCS_EXCEPTION_BITMAP, vectors | ALWAYS_INTERCEPTED);
     /* With bit 14 of the bitmap clear, the CPU turns mask and match round and would exit on page
      * faults that do not match (SDM vol. 3, 26.2): all match then. */
     vmcs_write32(VMCS_PAGE_FAULT_MASK, vectors & (1u << EXCEPTION_PF) ? pf_mask : 0);

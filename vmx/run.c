@@ -1,5 +1,4 @@
-/* Into the guest and back: the path that every exit takes. */
-#include "kernel/cpu/interrupts.h"
+/* Into the guest and back: the way of every exit. */
 #include "kernel/cpu/x86.h"
 #include "vmx/decode.h"
 #include "vmx/definitions.h"
@@ -16,11 +15,11 @@
 
 #define TICKS_BUCKETS 24u
 
-static void count_exit(struct vmx_vcpu *vcpu, enum vm_exit_kind kind)
-{
-    vcpu->virt.exit_count[kind]++;
-    vcpu->last_kind = kind;
-}
+/* A guest that does nothing but exit must not keep the caller from looking at the clock, even on a
+ * CPU whose interrupts do not get through to it: this many exits at most between two looks. */
+#define EXITS_PER_RUN 512
+
+#define SHADOW (INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS)
 
 /* The time since the last exit, into that exit's histogram. */
 static void count_ticks(struct vmx_vcpu *vcpu)
@@ -31,218 +30,126 @@ static void count_ticks(struct vmx_vcpu *vcpu)
     if (LIKELY(ticks < UINT64_C(1) << TICKS_BUCKETS)) {
         log2 = 63 - (unsigned)__builtin_clzll(ticks | 1);
     }
-    vcpu->virt.exit_ticks_log2[vcpu->last_kind][log2]++;
+    vcpu->virt.exit_ticks_log2[vcpu->exit.kind][log2]++;
 }
 
-static void read_rare_fields(struct vmx_raw_exit *raw, unsigned needs)
+static enum virt_next handle(struct vmx_vcpu *vcpu)
 {
-    if (needs & NEEDS_INSTRUCTION_INFO) {
-        raw->instruction_info = vmcs_read32(VMCS_EXIT_INSTRUCTION_INFO);
-    }
-    if (needs & NEEDS_INTERRUPTION) {
-        raw->interruption_info = vmcs_read32(VMCS_EXIT_INTERRUPTION_INFO);
-    }
-    if (needs & NEEDS_INTERRUPTION_ERROR) {
-        raw->interruption_error = vmcs_read32(VMCS_EXIT_INTERRUPTION_ERROR);
-    }
-    if (needs & NEEDS_IDT_VECTORING) {
-        raw->idt_vectoring_info = vmcs_read32(VMCS_IDT_VECTORING_INFO);
-    }
-    if (needs & NEEDS_IDT_VECTORING_ERROR) {
-        raw->idt_vectoring_error = vmcs_read32(VMCS_IDT_VECTORING_ERROR);
-    }
-    if (needs & NEEDS_LINEAR) {
-        raw->guest_linear = vmcs_read_natural(VMCS_GUEST_LINEAR_ADDRESS);
-    }
-    if (needs & NEEDS_PHYSICAL) {
-        raw->guest_physical = vmcs_read64(VMCS_GUEST_PHYSICAL_ADDRESS);
-    }
+    vcpu->virt.exit_count[vcpu->exit.kind]++;
+    return vcpu->exit_handlers[vcpu->exit.kind](vcpu->exit_context, &vcpu->exit);
 }
 
-static void read_fields(struct vmx_raw_exit *raw, unsigned needs)
+/* Reports, in the place of an exit, why the guest was not entered. */
+COLD static void handle_no_entry(struct vmx_vcpu *vcpu, enum vm_exit_kind kind, uint32_t reason)
 {
-    if (needs & NEEDS_QUALIFICATION) {
-        raw->qualification = vmcs_read_natural(VMCS_EXIT_QUALIFICATION);
-    }
-    if (needs & NEEDS_LENGTH) {
-        raw->instruction_length = vmcs_read32(VMCS_EXIT_INSTRUCTION_LENGTH);
-    }
-    if (needs & ~(NEEDS_QUALIFICATION | NEEDS_LENGTH | NEEDS_MORE)) {
-        read_rare_fields(raw, needs);
-    }
-}
-
-/* An event was being delivered when the guest exited: it goes first at the next entry. Not so the
- * event that met a task gate: the task switch is its delivery. */
-static void requeue_interrupted_event(struct vmx_vcpu *vcpu, const struct vmx_raw_exit *raw)
-{
-    if ((raw->reason & EXIT_REASON_BASIC_MASK) != EXIT_REASON_TASK_SWITCH) {
-        decode_idt_vectoring(raw->idt_vectoring_info, raw->idt_vectoring_error,
-                             raw->instruction_length, &vcpu->queued);
-        vcpu->virt.events_changed = true;
-    }
-}
-
-/* The IRET that ended blocking by NMI has faulted and will run again (SDM vol. 3, 28.2.3). */
-static void block_nmi_again(void)
-{
-    vmcs_write32(VMCS_GUEST_INTERRUPTIBILITY,
-                 vmcs_read32(VMCS_GUEST_INTERRUPTIBILITY) | INTERRUPTIBILITY_NMI);
-}
-
-static void settle_exception(struct vm_exit *exit)
-{
-    if (exit->kind == VM_EXIT_NMI) {
-        call_nmi_handler();
-    } else if (exit->kind == VM_EXIT_EXCEPTION && exit->exception.event.vector == EXCEPTION_MC) {
-        call_machine_check_handler();
-        exit->kind = VM_EXIT_INTERRUPTED;
-    }
-}
-
-static void settle_failure(struct vmx_vcpu *vcpu, uint32_t reason, struct vm_exit *exit)
-{
-    if ((reason & EXIT_REASON_BASIC_MASK) == EXIT_REASON_ENTRY_MACHINE_CHECK) {
-        call_machine_check_handler();
-    } else {
-        vmx_explain_failure(vcpu, &exit->entry_failure.rule);
-    }
-}
-
-/* What the exit asks of this back end. The kind becomes VM_EXIT_INTERRUPTED where that is all. */
-static void settle_exit(struct vmx_vcpu *vcpu, const struct vmx_raw_exit *raw, struct vm_exit *exit)
-{
-    switch (raw->reason & EXIT_REASON_BASIC_MASK) {
-    case EXIT_REASON_EXTERNAL_INTERRUPT:
-        interrupt_dispatch((uint8_t)(raw->interruption_info & INTERRUPTION_VECTOR_MASK));
-        break;
-    case EXIT_REASON_EXCEPTION_OR_NMI:
-        settle_exception(exit);
-        break;
-    case EXIT_REASON_INTERRUPT_WINDOW:
-    case EXIT_REASON_NMI_WINDOW:
-    case EXIT_REASON_TPR_BELOW_THRESHOLD:
-        vcpu->virt.events_changed = true;
-        break;
-    case EXIT_REASON_MOV_DR:
-        vmx_give_debug_registers(vcpu);
-        exit->kind = VM_EXIT_INTERRUPTED; /* and the instruction runs again */
-        break;
-    default:
-        break;
-    }
-}
-
-static void no_entry(struct vmx_vcpu *vcpu, enum vm_exit_kind kind, uint32_t reason,
-                     struct vm_exit *exit)
-{
-    exit->kind = kind;
-    exit->reason = reason;
-    exit->instruction_length = 0;
-    count_exit(vcpu, kind);
+    vcpu->exit.kind = kind;
+    vcpu->exit.reason = reason;
+    vcpu->exit.instruction_length = 0;
+    (void)handle(vcpu);
 }
 
 /* The instruction itself failed: bad controls or host state (SDM vol. 3, 27.2). */
-COLD static void refused_entry(struct vm_exit *exit)
+COLD static void refused_entry(struct vmx_vcpu *vcpu)
 {
-    struct vmx_vcpu *vcpu = vmx_this_cpu()->current;
     uint32_t error = vmcs_read32(VMCS_INSTRUCTION_ERROR);
+    const char *rule = vmx_instruction_error(error);
 
-    no_entry(vcpu, VM_EXIT_ENTRY_FAILURE, error, exit);
-    exit->entry_failure.rule = vmx_instruction_error(error);
-    vmx_explain_failure(vcpu, &exit->entry_failure.rule);
+    vmx_explain_failure(vcpu, &rule);
+    vcpu->exit.entry_failure.rule = rule;
+    handle_no_entry(vcpu, VM_EXIT_ENTRY_FAILURE, error);
 }
 
-/* Before an entry when something may have to be injected. NULL: there is nothing to enter, `exit`
- * says why. */
-COLD static struct virt_vcpu *prepare_entry(struct virt_vcpu *virt_vcpu, struct vm_exit *exit)
+/* Before an entry when something may have to be injected. False: there is nothing to enter. */
+COLD static bool prepare_events(struct vmx_vcpu *vcpu)
 {
-    struct vmx_vcpu *vcpu = vmx_vcpu(virt_vcpu);
-
     if (vcpu->shut_down) {
         vcpu->shut_down = false;
-        no_entry(vcpu, VM_EXIT_SHUTDOWN, EXIT_REASON_TRIPLE_FAULT, exit);
-        return NULL;
+        handle_no_entry(vcpu, VM_EXIT_SHUTDOWN, EXIT_REASON_TRIPLE_FAULT);
+        return false;
     }
     /* A CPU that waits for a start-up IPI hears nothing else: neither interrupts nor the preemption
      * timer bring it back (SDM vol. 3, 26.2 and 26.5.1). Start-up IPIs come from emulation. */
-    if (vmx_get_activity(virt_vcpu) == ACTIVITY_WAIT_FOR_SIPI) {
-        no_entry(vcpu, VM_EXIT_INTERRUPTED, EXIT_REASON_PREEMPTION_TIMER, exit);
-        return NULL;
+    if (vmx_get_activity(&vcpu->virt) == ACTIVITY_WAIT_FOR_SIPI) {
+        handle_no_entry(vcpu, VM_EXIT_INTERRUPTED, EXIT_REASON_PREEMPTION_TIMER);
+        return false;
     }
     vmx_prepare_events(vcpu);
-    return virt_vcpu;
+    return true;
 }
 
-/* An exit that takes more than its reason and its instruction's length to tell. */
-COLD static void take_apart(struct vmx_vcpu *vcpu, uint32_t reason, struct vm_exit *exit)
+static bool prepare_entry(struct vmx_vcpu *vcpu)
 {
-    struct vmx_raw_exit raw = {.reason = reason};
-    unsigned needs = exit_needs(reason);
-
-    read_fields(&raw, needs);
-    if (needs & NEEDS_MORE) {
-        unsigned more = exit_needs_more(&raw);
-
-        if (more) {
-            read_fields(&raw, more);
-        }
+    if (UNLIKELY(vcpu->virt.events_changed) && !prepare_events(vcpu)) {
+        return false;
     }
-    decode_exit(&raw, exit);
-    if (needs & NEEDS_IDT_VECTORING) {
-        if (raw.idt_vectoring_info & INTERRUPTION_VALID) {
-            requeue_interrupted_event(vcpu, &raw);
-        } else if (exit_unblocked_nmi(&raw)) {
-            block_nmi_again();
-        }
-    }
-    if (reason & EXIT_REASON_ENTRY_FAILURE) {
-        settle_failure(vcpu, reason, exit);
-    } else {
-        settle_exit(vcpu, &raw, exit);
-    }
-    count_exit(vcpu, exit->kind);
+    count_ticks(vcpu);
+    return true;
 }
 
-/* A port access: next to the plain ones, the exit that guests have most. */
-COLD static void take_port_access(struct vmx_vcpu *vcpu, struct vm_exit *exit)
+/* Blocking by STI and MOV-SS is over with the instruction that follows them: what waited for that
+ * comes before the next one. VM entry also checks a trap by single-stepping against the two
+ * blockings (SDM vol. 3, 27.3.1.5). */
+COLD static void end_shadow(struct virt_vcpu *vcpu, uint32_t interruptibility)
 {
-    uint64_t qualification = vmcs_read_natural(VMCS_EXIT_QUALIFICATION);
-    uint32_t length = vmcs_read32(VMCS_EXIT_INSTRUCTION_LENGTH);
+    vmcs_write32(VMCS_GUEST_INTERRUPTIBILITY, interruptibility & ~SHADOW);
+    vcpu->events_changed = true;
+}
 
-    if (decode_port_exit(qualification, length, exit)) {
-        count_exit(vcpu, VM_EXIT_IO);
-    } else {
-        take_apart(vcpu, EXIT_REASON_IO, exit);
+/* Single-stepping: the trap after the instruction. With BTF, only branches trap. */
+COLD static void single_step(void)
+{
+    if (!(vmcs_read64(VMCS_GUEST_DEBUGCTL) & DEBUGCTL_BTF)) {
+        vmcs_write_natural(VMCS_GUEST_PENDING_DEBUG,
+                           vmcs_read_natural(VMCS_GUEST_PENDING_DEBUG) | PENDING_DEBUG_BS);
     }
 }
 
-void vmx_enter(struct virt_vcpu *virt_vcpu, struct vm_exit *exit)
+static void complete(struct virt_vcpu *vcpu, uint8_t length)
 {
-    struct vmx_vcpu *vcpu;
+    uint32_t interruptibility = vmcs_read32(VMCS_GUEST_INTERRUPTIBILITY);
+
+    vmcs_write_natural(VMCS_GUEST_RIP, vmcs_read_natural(VMCS_GUEST_RIP) + length);
+    if (UNLIKELY(interruptibility & SHADOW)) {
+        end_shadow(vcpu, interruptibility);
+    }
+    if (UNLIKELY(vmcs_read_natural(VMCS_GUEST_RFLAGS) & RFLAGS_TF)) {
+        single_step();
+    }
+}
+
+void vmx_complete_instruction(struct virt_vcpu *vcpu, uint8_t length)
+{
+    complete(vcpu, length);
+}
+
+bool vmx_exited(struct virt_vcpu *virt_vcpu)
+{
+    struct vmx_vcpu *vcpu = vmx_vcpu(virt_vcpu);
+    enum virt_next next;
     uint32_t reason;
 
-    if (UNLIKELY(virt_vcpu->events_changed)) {
-        virt_vcpu = prepare_entry(virt_vcpu, exit);
-        if (!virt_vcpu) {
-            return;
-        }
-    }
-    vcpu = vmx_vcpu(virt_vcpu);
-    count_ticks(vcpu);
-    vcpu = vmx_vcpu(vmx_enter_guest(virt_vcpu, &vcpu->host_rsp));
-    if (UNLIKELY(!vcpu)) {
-        refused_entry(exit);
-        return;
-    }
     vcpu->exit_tsc = rdtsc();
     reason = vmcs_read32(VMCS_EXIT_REASON);
     if (LIKELY(exit_is_plain(reason))) {
-        decode_plain_exit(reason, vmcs_read32(VMCS_EXIT_INSTRUCTION_LENGTH), exit);
-        count_exit(vcpu, exit->kind);
-    } else if (reason == EXIT_REASON_IO) {
-        take_port_access(vcpu, exit);
+        decode_plain_exit(reason, vmcs_read32(VMCS_EXIT_INSTRUCTION_LENGTH), &vcpu->exit);
     } else {
-        take_apart(vcpu, reason, exit);
+        vmx_read_exit(vcpu, reason);
+    }
+    next = handle(vcpu);
+    if (LIKELY(next == VIRT_ADVANCE)) {
+        complete(virt_vcpu, vcpu->exit.instruction_length);
+    } else if (next == VIRT_LEAVE) {
+        return false;
+    }
+    return --vcpu->exits_left != 0 && prepare_entry(vcpu);
+}
+
+void vmx_run(struct virt_vcpu *virt_vcpu)
+{
+    struct vmx_vcpu *vcpu = vmx_vcpu(virt_vcpu);
+
+    vcpu->exits_left = EXITS_PER_RUN;
+    if (prepare_entry(vcpu) && !vmx_run_guest(virt_vcpu)) {
+        refused_entry(vcpu);
     }
 }

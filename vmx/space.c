@@ -6,6 +6,7 @@
 #include "kernel/memory/frames.h"
 #include "kernel/memory/heap.h"
 #include "kernel/memory/paging.h"
+#include "kernel/panic.h"
 #include "kernel/smp.h"
 #include "vmx/definitions.h"
 #include "vmx/ept.h"

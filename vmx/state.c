@@ -5,8 +5,6 @@
 #include "vmx/instructions.h"
 #include "vmx/vcpu.h"
 
-#define DEBUGCTL_BTF (UINT64_C(1) << 1) /* single-step on branches */
-
 static uint64_t get_switched_msr(uint32_t msr)
 {
     return vmx_switched_msr(msr) >= 0 ? rdmsr(msr) : 0;
@@ -300,37 +298,4 @@ enum virt_activity vmx_get_activity(struct virt_vcpu *virt_vcpu)
     const struct vmx_vcpu *vcpu = vmx_vcpu(virt_vcpu);
 
     return vcpu->inactive ? vmcs_read32(VMCS_GUEST_ACTIVITY) : ACTIVITY_ACTIVE;
-}
-
-#define SHADOW (INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS)
-
-/* Blocking by STI and MOV-SS is over with the instruction that follows them: what waited for that
- * comes before the next one. VM entry also checks a trap by single-stepping against the two
- * blockings (SDM vol. 3, 27.3.1.5). */
-static void end_shadow(struct virt_vcpu *vcpu, uint32_t interruptibility)
-{
-    vmcs_write32(VMCS_GUEST_INTERRUPTIBILITY, interruptibility & ~SHADOW);
-    vcpu->events_changed = true;
-}
-
-/* Single-stepping: the trap after the instruction. With BTF, only branches trap. */
-static void single_step(void)
-{
-    if (!(vmcs_read64(VMCS_GUEST_DEBUGCTL) & DEBUGCTL_BTF)) {
-        vmcs_write_natural(VMCS_GUEST_PENDING_DEBUG,
-                           vmcs_read_natural(VMCS_GUEST_PENDING_DEBUG) | PENDING_DEBUG_BS);
-    }
-}
-
-void vmx_complete_instruction(struct virt_vcpu *vcpu, uint8_t length)
-{
-    uint32_t interruptibility = vmcs_read32(VMCS_GUEST_INTERRUPTIBILITY);
-
-    vmcs_write_natural(VMCS_GUEST_RIP, vmcs_read_natural(VMCS_GUEST_RIP) + length);
-    if (__builtin_expect((interruptibility & SHADOW) != 0, 0)) {
-        end_shadow(vcpu, interruptibility);
-    }
-    if (__builtin_expect((vmcs_read_natural(VMCS_GUEST_RFLAGS) & RFLAGS_TF) != 0, 0)) {
-        single_step();
-    }
 }

@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 #include "kernel/cpu/x86.h"
+#include "kernel/panic.h"
 #include "kernel/smp.h"
 #include "vmx/definitions.h"
 #include "vmx/extended_state.h"

@@ -118,6 +118,8 @@ static int create(struct virt_vcpu **result, const struct virt_vcpu_config *conf
         return -ENOMEM;
     }
     vcpu->virt.interrupts = config->interrupts;
+    vcpu->exit_handlers = config->exit_handlers;
+    vcpu->exit_context = config->exit_context;
     vcpu->space = config->space;
     vcpu->apic_page = config->apic_page;
     vcpu->apic_page_phys = config->apic_page_phys;
@@ -156,7 +158,7 @@ void vmx_vcpu_reset(struct virt_vcpu *virt_vcpu)
     virt_vcpu->gpr[GPR_RDX] = cpuid(1, 0).eax; /* the CPU's signature */
     vmx_reset_events(vcpu);
     vcpu->exit_tsc = rdtsc();
-    vcpu->last_kind = VM_EXIT_INTERRUPTED;
+    vcpu->exit.kind = VM_EXIT_INTERRUPTED;
     vmcs_write_reset_state();
     vmcs_set_proc(vcpu, PROC_INTERRUPT_WINDOW_EXITING | PROC_NMI_WINDOW_EXITING, false);
     vmcs_set_proc(vcpu, PROC_MOV_DR_EXITING, true);
@@ -221,7 +223,7 @@ const struct virt_ops vmx_ops = {
     .vcpu_reset = vmx_vcpu_reset,
     .vcpu_load = vmx_vcpu_load,
     .vcpu_put = vmx_vcpu_put,
-    .enter = vmx_enter,
+    .run = vmx_run,
     .get_register = vmx_get_register,
     .set_register = vmx_set_register,
     .get_segment = vmx_get_segment,

@@ -38,11 +38,13 @@ struct vmx_cpu {
 struct vmx_vcpu {
     struct virt_vcpu virt; /* first: entry.S finds the GPRs at offset 0 */
 
-    uint64_t host_rsp; /* what the VMCS's HOST_RSP holds, so as to write it only when it changes */
     uint8_t nmi_pending;
-    bool shut_down; /* emulation raised a triple fault: the next entry reports it */
-    enum vm_exit_kind last_kind;
-    uint64_t exit_tsc; /* host TSC at the last exit; 0: none yet */
+    bool shut_down;      /* emulation raised a triple fault: the next entry reports it */
+    uint64_t exit_tsc;   /* host TSC at the last exit; 0: none yet */
+    struct vm_exit exit; /* the last one */
+    const virt_exit_handler *exit_handlers;
+    void *exit_context;
+    unsigned exits_left; /* until virt_ops.run returns */
     struct virt_event queued;
     bool inactive; /* the activity state may be other than active */
 
@@ -57,7 +59,7 @@ struct vmx_vcpu {
     /* Copies of VMCS fields that we alone write. */
     uint32_t proc;
     uint32_t proc2;
-    uint32_t exceptions;
+    uint32_t exceptions; /* that guest/ asked to see, bit per vector */
     uint8_t tpr_threshold;
     uint64_t cr0_owned; /* guest/host masks: what we must own and what guest/ wants to see */
     uint64_t cr4_owned;
@@ -134,7 +136,6 @@ void vmx_set_tables(struct virt_vcpu *vcpu, const struct virt_table_state *gdtr,
 void vmx_get_mode(struct virt_vcpu *vcpu, struct virt_mode *mode);
 void vmx_set_activity(struct virt_vcpu *vcpu, enum virt_activity activity);
 enum virt_activity vmx_get_activity(struct virt_vcpu *vcpu);
-void vmx_complete_instruction(struct virt_vcpu *vcpu, uint8_t length);
 
 /* control_registers.c */
 uint64_t vmx_get_cr0(const struct vmx_vcpu *vcpu);
@@ -159,7 +160,17 @@ void vmx_prepare_events(struct vmx_vcpu *vcpu);
 void vmx_reset_events(struct vmx_vcpu *vcpu);
 
 /* run.c */
-void vmx_enter(struct virt_vcpu *vcpu, struct vm_exit *exit);
+void vmx_run(struct virt_vcpu *vcpu);
+void vmx_complete_instruction(struct virt_vcpu *vcpu, uint8_t length);
+
+/* read_exit.c */
+/** Reads and decodes the exit that has just happened, and does what it asks of this back end. */
+void vmx_read_exit(struct vmx_vcpu *vcpu, uint32_t reason);
+
+/* reflect.c */
+/** Gives the guest an exception back that exited without anyone wanting to see it. */
+void vmx_reflect_exception(struct vmx_vcpu *vcpu, const struct virt_event *event,
+                           uint64_t qualification);
 
 /* apic.c */
 void vmx_set_apic_mode(struct virt_vcpu *vcpu, enum virt_apic_mode mode);

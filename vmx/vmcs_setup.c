@@ -24,6 +24,7 @@ void vmcs_write_controls(struct vmx_vcpu *vcpu)
 {
     vcpu->proc = vmx_controls.proc;
     vcpu->proc2 = vmx_controls.proc2;
+    vmcs_write_natural(VMCS_HOST_RSP, (uint64_t)vcpu); /* see entry.h */
     vmcs_write32(VMCS_PIN_CONTROLS, vmx_controls.pin);
     vmcs_write32(VMCS_PROC_CONTROLS, vcpu->proc);
     vmcs_write32(VMCS_PROC2_CONTROLS, vcpu->proc2);

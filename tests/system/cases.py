@@ -8,6 +8,8 @@ NO_EPT = "core2_penryn_t9600"
 
 PANIC = r"panic: |exception \d+"
 PROMPT = r"linux\| .*# $"
+# Attached, the shell's cursor query is not taken out.
+RAW_PROMPT = r"# (\x1b\[6n)?$"
 LINUX = "tests/system/linux.json"
 
 
@@ -50,6 +52,13 @@ def boot_no_ept(context):
     refused(context.boot("bochs", cpu=NO_EPT), "EPT")
 
 
+def boot_no_long_mode(context):
+    box = context.boot("qemu", cpu="pentium3", memory=512)
+    box.expect(r"no 64-bit mode", 60)
+    time.sleep(1)
+    check(box.process.poll() is None, "the machine did not stay up")
+
+
 def boot_many_cpus(context):
     box = context.boot("bochs", cpus=4, vms="tests/guests/shutdown.json")
     box.expect(r"all VMs have stopped", 120, reject=PANIC)
@@ -62,6 +71,20 @@ def selftest(kind, pattern, uefi=False):
         # A symbolised backtrace: which function it was in.
         box.expect(r"#\d+ .*\b\w+\+0x[0-9a-f]+", 20)
     return case
+
+
+SELFTESTS = {
+    "fault-write-text": "page fault",
+    "fault-write-text-alias": "page fault",
+    "fault-write-rodata": "page fault",
+    "fault-exec-data": "page fault",
+    "fault-exec-direct-map": "page fault",
+    "fault-null": "page fault",
+    "fault-stack": "double fault",
+    "fault-stack-alloc": "the guard page of a stack",
+    "fault-divide": "divide error",
+    "nmi": "NMI",
+}
 
 
 # VM descriptions and images.
@@ -225,7 +248,7 @@ def linux_reboot(context):
     box.send("reboot\r")
     box.expect(r"vm linux: reset", 120, reject=PANIC)
     box.expect(r"Linux version", 200, reject=PANIC)
-    box.expect(r"# $", 400, reject=PANIC)
+    box.expect(RAW_PROMPT, 400, reject=PANIC)
 
 
 def two_guests(context):
@@ -271,7 +294,7 @@ def all_cases():
     yield "boot: broken JSON", broken_json
     yield "boot: too much memory", too_much_memory
     yield "boot: power off", power_off
-    yield "boot: write to text", selftest("fault-write-text", r"page fault|#PF")
-    yield "boot: execute data", selftest("fault-exec-data", r"page fault|#PF")
-    yield "boot: stack overflow", selftest("fault-stack", r"double fault|#DF")
-    yield "boot: null pointer, UEFI", selftest("fault-null", r"page fault|#PF", uefi=True)
+    yield "boot: no long mode", boot_no_long_mode
+    for kind, pattern in SELFTESTS.items():
+        yield f"boot: {kind}", selftest(kind, pattern)
+    yield "boot: fault-null, UEFI", selftest("fault-null", SELFTESTS["fault-null"], uefi=True)

@@ -12,6 +12,7 @@ import sys
 import tempfile
 
 import build
+import ending
 import machine
 
 ACCELERATED = "corei7_skylake_x"  # APIC virtualisation and all
@@ -48,8 +49,10 @@ def main(arguments):
                         help=f"{ACCELERATED} only (otherwise {BASE} too)")
     parser.add_argument("--json", metavar="FILE", help="write the rows there, too")
     options = parser.parse_args(arguments)
+    ending.on_signals()
     try:
-        kernel = build.build()
+        build.setup("run")
+        kernel = build.build("images")
         results = {}
         for cpu in (ACCELERATED,) if options.quick else (ACCELERATED, BASE):
             results[cpu] = measure(kernel, cpu)
@@ -57,7 +60,7 @@ def main(arguments):
                 print(f"# {cpu}")
             for name, ticks in results[cpu].items():
                 print(f"{name} {ticks}")
-    except (build.BuildError, machine.MachineError) as error:
+    except (build.BuildError, machine.MachineError, OSError) as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1
     if options.json:

@@ -1,5 +1,6 @@
 """Builds the project and puts bootable ISO images together."""
 
+import fcntl
 import json
 import os
 import shutil
@@ -17,19 +18,49 @@ class BuildError(Exception):
 
 
 def run_quietly(command, what):
-    result = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE,
+    result = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                             stderr=subprocess.STDOUT, text=True, errors="replace")
     if result.returncode != 0:
         sys.stderr.write(result.stdout)
         raise BuildError(f"{what} failed (exit code {result.returncode}), see above")
 
 
-def build(targets=()):
-    """Configures if needed and builds the kernel and the guest images."""
-    if not os.path.exists(os.path.join(BUILD, "build.ninja")):
-        run_quietly(["meson", "setup", BUILD, ROOT], "meson setup")
-    run_quietly(["ninja", "-C", BUILD, *targets], "the build")
-    return os.path.join(BUILD, "kernel", "image", "innkeeper.elf")
+def setup(what):
+    """Lets tools/setup install and fetch what `what` (run or test) needs."""
+    process = subprocess.Popen([os.path.join(ROOT, "tools", "setup"), what])
+    try:
+        code = process.wait()
+    except BaseException:
+        process.terminate()  # not a kill: it has temporary files to remove
+        process.wait()
+        raise
+    if code != 0:
+        raise BuildError("the set-up failed, see above")
+
+
+def configure():
+    """Configures the build directory, unless it is configured for this tree already."""
+    try:
+        with open(os.path.join(BUILD, "meson-info", "meson-info.json"), encoding="utf-8") as file:
+            configured_for = json.load(file)["directories"]["source"]
+    except (OSError, ValueError, KeyError):
+        configured_for = None
+    if configured_for == ROOT and os.path.exists(os.path.join(BUILD, "build.ninja")):
+        return
+    if configured_for:
+        # The tree was moved or copied with its build directory, which names files of the old place.
+        shutil.rmtree(os.path.join(BUILD, "meson-private"), ignore_errors=True)
+    run_quietly(["meson", "setup", BUILD, ROOT], "meson setup")
+
+
+def build(*targets):
+    """Builds targets (everything if none is named); the path of the kernel image for an ISO."""
+    os.makedirs(BUILD, exist_ok=True)
+    with open(os.path.join(BUILD, ".lock"), "w", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # ninja itself lets two builds spoil each other
+        configure()
+        run_quietly(["ninja", "-C", BUILD, *targets], "the build")
+    return os.path.join(BUILD, "kernel", "image", "innkeeper-boot.elf")
 
 
 def described_modules(vms_path):
@@ -84,11 +115,9 @@ def make_iso(path, kernel, vms=None, modules=None, cmdline=""):
         boot = os.path.join(tree, "boot")
         os.makedirs(os.path.join(boot, "grub"))
         os.makedirs(os.path.join(boot, "modules"))
-        # GRUB loads every section; debug information would only cost time.
-        run_quietly(["objcopy", "--strip-debug", kernel, os.path.join(boot, "innkeeper.elf")],
-                    "objcopy")
+        shutil.copyfile(kernel, os.path.join(boot, "innkeeper.elf"))
         command = "multiboot2 /boot/innkeeper.elf"
-        lines = [(command + " " + cmdline).rstrip()]
+        lines = [" ".join([command, *map(quote, cmdline.split())])]
         if vms:
             shutil.copyfile(vms, os.path.join(boot, "modules", "vms.json"))
             lines.append(f"module2 /boot/modules/vms.json {quote(os.path.basename(vms))}")

@@ -23,14 +23,14 @@ vgaromimage: file=/usr/share/seabios/vgabios-stdvga.bin
 cpu: model={cpu}, count={cpus}, ips={ips}, reset_on_triple_fault=0, ignore_bad_msrs=1
 megs: {memory}
 clock: sync=none, time0=utc
-ata0-master: type=cdrom, path={iso}, status=inserted
+ata0-master: type=cdrom, path="{iso}", status=inserted
 boot: cdrom
-com1: enabled=1, mode=socket-server, dev=127.0.0.1:{port}
+com1: enabled=1, mode=socket-client, dev=127.0.0.1:{port}
 panic: action=fatal
 error: action=report
 info: action=ignore
 debug: action=ignore
-log: {log}
+log: bochs.log
 sound: waveoutdrv=dummy, waveindrv=dummy, midioutdrv=dummy
 speaker: enabled=0
 """
@@ -51,12 +51,6 @@ def has_vtx():
     except OSError:
         return False
     return nested in ("Y", "1") and os.access("/dev/kvm", os.R_OK | os.W_OK)
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class Machine:
@@ -83,7 +77,9 @@ class Machine:
         self.process = None
         self.connection = None
         self.reader = None
+        self.output = None
         self.ended = False
+        self.trouble = None
         self.offset = 0
 
     def __enter__(self):
@@ -93,24 +89,25 @@ class Machine:
     def __exit__(self, *_):
         self.stop()
 
+    # The emulators run in their directory, and files there go by relative names: no path of the
+    # user's can then hold a character that a command or a configuration takes for its own.
+
     def _bochs(self, port):
-        config = os.path.join(self.directory, "bochsrc")
-        commands = os.path.join(self.directory, "commands")
-        with open(config, "w", encoding="utf-8") as file:
+        with open(os.path.join(self.directory, "bochsrc"), "w", encoding="utf-8") as file:
             file.write(BOCHSRC.format(cpu=self.cpu, cpus=self.cpus, memory=self.memory,
-                                      iso=self.iso, port=port, ips=BOCHS_IPS,
-                                      log=os.path.join(self.directory, "bochs.log")))
-        with open(commands, "w", encoding="utf-8") as file:
+                                      iso=os.path.relpath(self.iso, self.directory),
+                                      port=port, ips=BOCHS_IPS))
+        with open(os.path.join(self.directory, "commands"), "w", encoding="utf-8") as file:
             file.write("c\n")  # Debian's Bochs starts in its debugger
-        return ["bochs", "-q", "-f", config, "-rc", commands]
+        return ["bochs", "-q", "-f", "bochsrc", "-rc", "commands"]
 
     def _qemu(self, port):
         command = ["qemu-system-x86_64", "-machine", "q35", "-cpu", self.cpu,
-                   "-smp", str(self.cpus), "-m", str(self.memory), "-cdrom", self.iso,
+                   "-smp", str(self.cpus), "-m", str(self.memory),
+                   "-cdrom", os.path.relpath(self.iso, self.directory),
                    "-boot", "d", "-display", "none", "-no-reboot", "-nic", "none",
-                   "-chardev", f"socket,id=com1,host=127.0.0.1,port={port},server=on,wait=on",
-                   "-serial", "chardev:com1",
-                   "-monitor", f"unix:{os.path.join(self.directory, 'monitor')},server=on,wait=off",
+                   "-chardev", f"socket,id=com1,host=127.0.0.1,port={port}",
+                   "-serial", "chardev:com1", "-monitor", "unix:monitor,server=on,wait=off",
                    "-device", "isa-debug-exit,iobase=0xf4,iosize=0x4"]
         if has_vtx():
             command.append("-enable-kvm")
@@ -119,27 +116,39 @@ class Machine:
         return command
 
     def start(self):
-        port = free_port()
-        command = self._bochs(port) if self.kind == "bochs" else self._qemu(port)
-        self.output = open(os.path.join(self.directory, "emulator.log"), "wb")
-        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=self.output,
-                                        stderr=subprocess.STDOUT, cwd=self.directory,
-                                        start_new_session=True)
+        """Starts the emulator; it connects its serial port to us, so that no port is guessed."""
+        log = open(self.log_path, "wb")
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            server.settimeout(0.1)
+            port = server.getsockname()[1]
+            command = self._bochs(port) if self.kind == "bochs" else self._qemu(port)
+            self.output = open(os.path.join(self.directory, "emulator.log"), "wb")
+            try:
+                self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL,
+                                                stdout=self.output, stderr=subprocess.STDOUT,
+                                                cwd=self.directory, start_new_session=True)
+                self._accept(server, command[0])
+            except BaseException as error:
+                log.close()
+                self.stop()
+                if isinstance(error, FileNotFoundError):
+                    raise MachineError(f"{command[0]} is not installed") from error
+                raise
+        self.reader = threading.Thread(target=self._read, args=(log,), daemon=True)
+        self.reader.start()
+
+    def _accept(self, server, name):
         deadline = time.monotonic() + 20
         while True:
             try:
-                self.connection = socket.create_connection(("127.0.0.1", port), timeout=1)
+                self.connection = server.accept()[0]
                 break
-            except OSError as error:
+            except TimeoutError as error:
                 if self.process.poll() is not None or time.monotonic() > deadline:
-                    said = self.emulator_output()
-                    self.stop()
-                    raise MachineError(f"{command[0]} did not start: {said.strip()}") from error
-                time.sleep(0.05)
+                    raise MachineError(f"{name} did not start: "
+                                       f"{self.emulator_output().strip()}") from error
         self.connection.settimeout(None)
         self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.reader = threading.Thread(target=self._read, daemon=True)
-        self.reader.start()
 
     def emulator_output(self):
         """What the emulator itself said, for error messages."""
@@ -153,25 +162,42 @@ class Machine:
                 pass
         return said
 
-    def _read(self):
-        with open(self.log_path, "wb") as log:
-            while True:
-                try:
-                    data = self.connection.recv(65536)
-                except OSError:
-                    break
-                if not data:
-                    break
-                log.write(data)
-                log.flush()
-                if self.on_output:
-                    self.on_output(data)
-                with self.changed:
-                    self.text += data.decode("utf-8", "replace").replace("\r", "")
-                    self.changed.notify_all()
-        with self.changed:
-            self.ended = True
-            self.changed.notify_all()
+    def _read(self, log):
+        try:
+            with log:
+                while data := self._receive():
+                    log.write(data)
+                    log.flush()
+                    if self.on_output:
+                        self.on_output(data)
+                    with self.changed:
+                        self.text += data.decode("utf-8", "replace").replace("\r", "")
+                        self.changed.notify_all()
+        except OSError as error:
+            self.trouble = error
+        finally:
+            with self.changed:
+                self.ended = True
+                self.changed.notify_all()
+
+    def _receive(self):
+        try:
+            return self.connection.recv(65536)
+        except OSError:  # the emulator is gone
+            return b""
+
+    def failure(self):
+        """Once `ended`: why, or None if the machine powered itself off as it should."""
+        if self.trouble:
+            return f"cannot write what the machine says: {self.trouble}"
+        try:
+            code = self.process.wait(5)
+        except subprocess.TimeoutExpired:
+            return f"{self.kind} closed its serial port"
+        said = self.emulator_output().strip()
+        # Bochs calls a power-off by ACPI a panic, and by its own port a shutdown.
+        off = "soft power off" in said or "Shutdown port" in said or code == 0
+        return None if off else f"{self.kind} died with exit code {code}:\n{said}"
 
     def send(self, data):
         """Types on the serial line, at a pace that a UART's FIFO can take."""
@@ -196,11 +222,13 @@ class Machine:
                     self.offset += match.end()
                     return match
                 if self.ended:
-                    raise MachineError(f"the machine ended without {pattern!r}")
+                    break
                 left = deadline - time.monotonic()
                 if left <= 0:
                     raise MachineError(f"no {pattern!r} within {timeout} s")
                 self.changed.wait(left)
+        raise MachineError(f"the machine ended without {pattern!r}: "
+                           f"{self.failure() or 'it powered off'}")
 
     def wait_end(self, timeout):
         """Waits until the emulator is gone by itself; returns its exit code."""
@@ -235,7 +263,7 @@ class Machine:
             if self.reader:
                 self.reader.join(5)
             self.connection.close()
-        if self.process:
+        if self.output:
             self.output.close()
         if self.own_directory:
             shutil.rmtree(self.directory, ignore_errors=True)

@@ -12,6 +12,7 @@ import time
 import tty
 
 import build
+import ending
 import machine
 
 QUIT = b"\x01"  # Ctrl-A, as in QEMU's own terminal mode
@@ -22,6 +23,8 @@ Ctrl-A x ends the emulator, Ctrl-A Ctrl-A sends a Ctrl-A.
 
 Modules that the VM description names are looked up among --module, the guest images that were made from
 Debian packages (vmlinuz, vmlinux, initrd) and the test guests.
+
+The screen of Bochs can be watched with a VNC viewer, on display 0 (port 5900) or the next free one.
 
 examples:
   tools/run                                    a Linux guest in Bochs
@@ -48,10 +51,12 @@ def parse(arguments):
                         help="a file for the guests, by the name the description uses")
     parser.add_argument("--cmdline", default="", metavar="STR", help="kernel command line")
     parser.add_argument("--until", metavar="REGEX",
-                        help="end with exit code 0 as soon as the serial log matches")
+                        help="end with exit code 0 as soon as a line of the serial log matches")
     parser.add_argument("--timeout", type=float, metavar="SECONDS",
                         help="end with exit code 1 after this long (600 with --until)")
     parser.add_argument("--log", metavar="FILE", help="serial log (default: build/serial.log)")
+    parser.add_argument("--iso", metavar="FILE",
+                        help="only write the bootable ISO there (for a USB stick), boot nothing")
     parser.add_argument("--uefi", action="store_true", help="boot by UEFI (QEMU)")
     options = parser.parse_args(arguments)
     if options.cpus < 1 or options.memory < 64:
@@ -64,6 +69,8 @@ def parse(arguments):
         options.modules[name] = path
     if not os.path.isfile(options.vms):
         parser.error(f"--vms {options.vms}: no such file")
+    if options.timeout is not None and options.timeout <= 0:
+        parser.error("--timeout must be more than 0")
     if options.until:
         try:
             re.compile(options.until)
@@ -73,22 +80,27 @@ def parse(arguments):
 
 
 class Keyboard:
-    """The terminal in raw mode, its keys sent to the machine, until Ctrl-A x."""
+    """The terminal in raw mode, its keys sent to the machine, until Ctrl-A x. What comes from a pipe
+    or a file is sent as it is."""
 
     def __init__(self, box):
         self.box = box
         self.quit = threading.Event()
-        self.terminal = sys.stdin.isatty()
+        self.terminal = bool(sys.stdin) and sys.stdin.isatty()
         self.saved = None
 
     def __enter__(self):
-        if self.terminal:
-            self.saved = termios.tcgetattr(sys.stdin)
-            tty.setraw(sys.stdin)
-        threading.Thread(target=self.relay, daemon=True).start()
+        # In the background, as under timeout(1), whoever touches the terminal is stopped.
+        background = self.terminal and os.tcgetpgrp(sys.stdin.fileno()) != os.getpgrp()
+        if sys.stdin and not background:
+            if self.terminal:
+                self.saved = termios.tcgetattr(sys.stdin)
+                tty.setraw(sys.stdin)
+            threading.Thread(target=self.relay, daemon=True).start()
         return self
 
     def __exit__(self, *_):
+        self.quit.set()
         if self.saved:
             termios.tcsetattr(sys.stdin, termios.TCSADRAIN, self.saved)
 
@@ -121,58 +133,69 @@ class Keyboard:
 
 
 def wait(box, keyboard, options):
-    """Until the machine ends, the text matches, the time is up or the user quits."""
-    timeout = options.timeout or (600 if options.until else None)
-    deadline = time.monotonic() + timeout if timeout else None
+    """Until the machine ends, the text matches, the time is up or the user quits; the exit code and
+    what there is to say about it."""
     regex = re.compile(options.until, re.MULTILINE) if options.until else None
+    timeout = options.timeout or (600 if regex else None)
+    deadline = time.monotonic() + timeout if timeout else None
     scanned = 0
     while True:
         with box.changed:
             if regex and regex.search(box.text, scanned):
-                return 0
+                return 0, None
             # A match does not cross lines: only the last, unfinished one is looked at again.
             scanned = box.text.rfind("\n", scanned) + 1 or scanned
             if box.ended:
-                if regex:
-                    print(f"\r\nrun: the machine ended without /{options.until}/", file=sys.stderr)
-                return 1 if regex else 0
+                break
             box.changed.wait(0.2)
         if keyboard.quit.is_set():
-            return 0 if not regex else 1
+            return (1, f"ended before /{options.until}/ matched") if regex else (0, None)
         if deadline and time.monotonic() > deadline:
             what = f"no match of /{options.until}/" if regex else "still running"
-            print(f"\r\nrun: {what} after {timeout:g} s", file=sys.stderr)
-            return 1
+            return 1, f"{what} after {timeout:g} s"
+    failure = box.failure()
+    if failure:
+        return 1, failure
+    return (1, f"the machine powered off without /{options.until}/") if regex else \
+        (0, "the machine powered off")
+
+
+def run(options):
+    """Builds, boots and stays until the end; the exit code."""
+    log = os.path.abspath(options.log or os.path.join(build.BUILD, "serial.log"))
+    build.setup("run")
+    print("run: building the kernel and the test guests", file=sys.stderr)
+    kernel = build.build("images")
+    os.makedirs(os.path.dirname(log), exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="innkeeper-run-") as directory:
+        iso = os.path.join(directory, "innkeeper.iso")
+        build.make_iso(iso, kernel, options.vms, options.modules, options.cmdline)
+        box = machine.Machine(options.machine, iso, cpu=options.cpu, cpus=options.cpus,
+                              memory=options.memory, uefi=options.uefi, log=log,
+                              on_output=show if sys.stdout else None, directory=directory)
+        keyboard = Keyboard(box)
+        print(f"run: booting in {box.kind} ({box.cpu}), serial log in {log}"
+              + ("; Ctrl-A x ends it" if keyboard.terminal else ""), file=sys.stderr)
+        with box, keyboard:
+            code, said = wait(box, keyboard, options)
+    print(f"\nrun: {said}" if said else "", file=sys.stderr)
+    return code
+
+
+def show(data):
+    """Writes all to the standard output, past Python's buffer."""
+    while data:
+        data = data[os.write(1, data):]
 
 
 def main(arguments):
     options = parse(arguments)
-    log = options.log or os.path.join(build.BUILD, "serial.log")
-
-    def show(data):
-        sys.stdout.buffer.write(data)
-        sys.stdout.buffer.flush()
-
+    ending.on_signals()
     try:
-        print("run: building", file=sys.stderr)
-        kernel = build.build()
-        with tempfile.TemporaryDirectory(prefix="innkeeper-run-") as directory:
-            iso = os.path.join(directory, "innkeeper.iso")
-            build.make_iso(iso, kernel, options.vms, options.modules, options.cmdline)
-            box = machine.Machine(options.machine, iso, cpu=options.cpu, cpus=options.cpus,
-                                  memory=options.memory, uefi=options.uefi, log=log,
-                                  on_output=show, directory=directory)
-            print(f"run: booting in {box.kind} ({box.cpu}), serial log in {log}; "
-                  "Ctrl-A x ends it", file=sys.stderr)
-            with box, Keyboard(box) as keyboard:
-                code = wait(box, keyboard, options)
-            print("\r", file=sys.stderr)
-            return code
-    except (build.BuildError, machine.MachineError) as error:
+        return run(options)
+    except (build.BuildError, machine.MachineError, OSError) as error:
         print(f"run: {error}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        return 130
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ import time
 import traceback
 
 import build
+import ending
 import machine
 
 sys.path.insert(0, os.path.join(build.ROOT, "tests", "system"))
@@ -24,10 +25,13 @@ class Report:
     def __init__(self):
         self.passed = 0
         self.failed = 0
+        self.closed = False
         self.lock = threading.Lock()
 
     def add(self, name, ok, seconds, detail=""):
         with self.lock:
+            if self.closed:
+                return
             if ok:
                 self.passed += 1
             else:
@@ -51,21 +55,29 @@ def run_command(report, name, command, directory=build.ROOT):
     return result
 
 
-def sources(*endings):
-    listed = subprocess.run(["git", "ls-files", "-z", "--cached", "--others",
-                             "--exclude-standard"], cwd=build.ROOT, check=True,
-                            stdout=subprocess.PIPE).stdout.decode()
-    return [name for name in listed.split("\0") if name.endswith(endings) and name]
+def sources():
+    """Every file of ours, by its path from the root."""
+    for directory, folders, files in os.walk(build.ROOT):
+        inside = os.path.relpath(directory, build.ROOT)
+        folders[:] = [name for name in folders if name not in (".git", "__pycache__")
+                      and not (inside == "." and name.startswith(("build", "subprojects")))]
+        yield from (os.path.normpath(os.path.join(inside, name)) for name in files)
+
+
+def is_bash(path):
+    with open(os.path.join(build.ROOT, path), "rb") as file:
+        return file.readline() == b"#!/bin/bash\n"
 
 
 def static_checks(report):
     """Formatting, clang-tidy over everything the build compiles, and syntax of the scripts."""
+    files = sorted(sources())
     run_command(report, "static: clang-format",
-                ["clang-format", "--dry-run", "-Werror", *sources(".c", ".h")])
+                ["clang-format", "--dry-run", "-Werror",
+                 *(name for name in files if name.endswith((".c", ".h")))])
     run_command(report, "static: python",
                 [sys.executable, "-m", "compileall", "-q", "tools", "tests"])
-    for script in ("tools/setup", "tools/run", "tools/test", "tools/bench", "tools/fetch",
-                   ".ci/run"):
+    for script in filter(is_bash, files):
         run_command(report, f"static: bash -n {script}", ["bash", "-n", script])
     run_command(report, "static: clang-tidy",
                 [sys.executable, os.path.join("tools", "lib", "tidy.py"), build.BUILD])
@@ -93,10 +105,11 @@ def unit_tests(report):
 class Context:
     """What a system test gets: ways to boot a machine with its own ISO in its own directory."""
 
-    def __init__(self, kernel, directory):
+    def __init__(self, kernel, directory, running):
         self.kernel = kernel
         self.directory = directory
         self.machines = []
+        self.running = running
 
     def boot(self, kind, *, vms=None, modules=None, cmdline="", **options):
         number = len(self.machines)
@@ -108,6 +121,7 @@ class Context:
         build.make_iso(iso, self.kernel, vms, modules, cmdline)
         box = machine.Machine(kind, iso, directory=directory, **options)
         self.machines.append(box)
+        self.running.add(box)
         box.start()
         return box
 
@@ -119,10 +133,10 @@ class Context:
         return path
 
 
-def run_case(report, kernel, name, function):
+def run_case(report, kernel, running, name, function):
     start = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="innkeeper-test-") as directory:
-        context = Context(kernel, directory)
+        context = Context(kernel, directory, running)
         try:
             function(context)
             report.add(name, True, time.monotonic() - start)
@@ -136,6 +150,7 @@ def run_case(report, kernel, name, function):
         finally:
             for box in context.machines:
                 box.stop()
+                running.discard(box)
 
 
 def system_tests(report, kernel, jobs, pattern):
@@ -143,15 +158,27 @@ def system_tests(report, kernel, jobs, pattern):
 
     chosen = [(name, function) for name, function in cases.all_cases()
               if pattern is None or pattern in name]
+    running = set()
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
-        futures = [pool.submit(run_case, report, kernel, name, function)
+        futures = [pool.submit(run_case, report, kernel, running, name, function)
                    for name, function in chosen]
-        for future in futures:
-            future.result()
+        try:
+            for future in futures:
+                future.result()
+        except BaseException:
+            # Told to end: without its machine no test goes on.
+            report.closed = True
+            pool.shutdown(wait=False, cancel_futures=True)
+            while not all(future.done() for future in futures):
+                for box in list(running):
+                    box.stop()
+                concurrent.futures.wait(futures, 0.2)
+            raise
 
 
 def main(arguments):
-    parser = argparse.ArgumentParser(prog="tools/test", description=__doc__)
+    parser = argparse.ArgumentParser(prog="tools/test", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", choices=("static", "unit", "system"),
                         help="one kind of tests instead of all")
     parser.add_argument("--match", metavar="TEXT", help="system tests whose name holds TEXT")
@@ -160,9 +187,12 @@ def main(arguments):
     options = parser.parse_args(arguments)
     report = Report()
     start = time.monotonic()
+    ending.on_signals()
     try:
-        kernel = build.build()
-    except build.BuildError as error:
+        build.setup("test")
+        # Most of a whole build are the unit tests.
+        kernel = build.build(*(() if options.only in (None, "unit") else ("images",)))
+    except (build.BuildError, OSError) as error:
         print(f"test: {error}", file=sys.stderr)
         print("0 passed, 1 failed")
         return 1
