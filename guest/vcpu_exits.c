@@ -15,17 +15,17 @@ static void raise_fault(struct vcpu *vcpu, uint8_t vector)
     virt->inject_exception(vcpu->cpu, vector, vector == EXCEPTION_GP, 0);
 }
 
-/* After an exit that may have touched devices: did they ask something of the VM or arm an earlier
- * timer? */
-static enum virt_next enter_or_leave(const struct vm *vm)
+/* After an exit that may have touched devices: is there something to look at, or an earlier timer?
+ */
+static enum virt_next enter_or_leave(const struct vcpu *vcpu)
 {
-    return vm->requests || vm->timers.new_first ? VIRT_LEAVE : VIRT_ENTER;
+    return vcpu_signalled(vcpu) || vcpu->timers.new_first ? VIRT_LEAVE : VIRT_ENTER;
 }
 
 /* Likewise, when the instruction is done. */
 static enum virt_next advance_or_leave(struct vcpu *vcpu, const struct vm_exit *exit)
 {
-    if (enter_or_leave(vcpu->vm) == VIRT_ENTER) {
+    if (enter_or_leave(vcpu) == VIRT_ENTER) {
         return VIRT_ADVANCE;
     }
     virt->complete_instruction(vcpu->cpu, exit->instruction_length);
@@ -77,7 +77,7 @@ static enum virt_next handle_cpuid(void *context, const struct vm_exit *exit)
 COLD static enum virt_next refuse_msr(struct vcpu *vcpu)
 {
     raise_fault(vcpu, EXCEPTION_GP);
-    return enter_or_leave(vcpu->vm);
+    return enter_or_leave(vcpu);
 }
 
 static enum virt_next handle_msr_read(void *context, const struct vm_exit *exit)
@@ -133,8 +133,10 @@ COLD static enum virt_next handle_string_io(struct vcpu *vcpu, const struct vm_e
 {
     vcpu->emulate.guest_phys_valid = false;
     vcpu->emulate.guest_linear_valid = false;
+    vm_lock_devices(vcpu->vm, vcpu);
     finish_emulation(vcpu, emulate_string_io(&vcpu->emulate, &vcpu->vm->ports, exit));
-    return enter_or_leave(vcpu->vm);
+    vm_unlock_devices(vcpu->vm);
+    return enter_or_leave(vcpu);
 }
 
 static void set_rax(struct vcpu *vcpu, unsigned size, uint32_t value)
@@ -158,12 +160,14 @@ static enum virt_next handle_io(void *context, const struct vm_exit *exit)
     if (exit->io.string) {
         return handle_string_io(vcpu, exit);
     }
+    vm_lock_devices(vcpu->vm, vcpu);
     if (exit->io.in) {
         set_rax(vcpu, exit->io.size, port_bus_read(ports, exit->io.port, exit->io.size));
     } else {
         port_bus_write(ports, exit->io.port, exit->io.size, (uint32_t)vcpu->cpu->gpr[GPR_RAX]);
     }
-    if (vcpu->vm->requests & VM_REQUEST_RETRY) {
+    vm_unlock_devices(vcpu->vm);
+    if (__atomic_load_n(&vcpu->signals, __ATOMIC_RELAXED) & VCPU_RETRY) {
         return VIRT_LEAVE;
     }
     return advance_or_leave(vcpu, exit);
@@ -195,14 +199,14 @@ static enum virt_next handle_memory(void *context, const struct vm_exit *exit)
     block = guest_memory_block(&vm->memory, exit->memory.guest_phys, &start);
     if (block) {
         map_block(vm, start, block);
-        return enter_or_leave(vm);
+        return enter_or_leave(vcpu);
     }
     vcpu->emulate.guest_phys = exit->memory.guest_phys;
     vcpu->emulate.guest_phys_valid = !exit->memory.page_walk;
     vcpu->emulate.guest_linear = exit->memory.guest_linear;
     vcpu->emulate.guest_linear_valid = exit->memory.linear_valid && !exit->memory.page_walk;
     finish_emulation(vcpu, emulate_instruction(&vcpu->emulate));
-    return enter_or_leave(vm);
+    return enter_or_leave(vcpu);
 }
 
 static enum virt_next handle_apic_access(void *context, const struct vm_exit *exit)
@@ -215,7 +219,7 @@ static enum virt_next handle_apic_access(void *context, const struct vm_exit *ex
         access == APIC_ACCESS_LINEAR_READ || access == APIC_ACCESS_LINEAR_WRITE;
     vcpu->emulate.guest_linear_valid = false;
     finish_emulation(vcpu, emulate_instruction(&vcpu->emulate));
-    return enter_or_leave(vcpu->vm);
+    return enter_or_leave(vcpu);
 }
 
 static enum virt_next handle_apic_write(void *context, const struct vm_exit *exit)
@@ -223,7 +227,7 @@ static enum virt_next handle_apic_write(void *context, const struct vm_exit *exi
     struct vcpu *vcpu = context;
 
     lapic_after_hardware_write(&vcpu->lapic, exit->apic_write.offset);
-    return enter_or_leave(vcpu->vm);
+    return enter_or_leave(vcpu);
 }
 
 static enum virt_next handle_apic_eoi(void *context, const struct vm_exit *exit)
@@ -231,7 +235,7 @@ static enum virt_next handle_apic_eoi(void *context, const struct vm_exit *exit)
     struct vcpu *vcpu = context;
 
     lapic_after_hardware_eoi(&vcpu->lapic, exit->apic_eoi.vector);
-    return enter_or_leave(vcpu->vm);
+    return enter_or_leave(vcpu);
 }
 
 static enum virt_next handle_halt(void *context, const struct vm_exit *exit)
