@@ -115,11 +115,12 @@ int mmio_bus_add(struct mmio_bus *bus, uint64_t first, uint64_t size, void *devi
     memmove(&bus->ranges[place + 1], &bus->ranges[place],
             (bus->count - place) * sizeof(bus->ranges[0]));
     bus->ranges[place] = (struct mmio_range){first, last, device, read, write};
+    bus->recent = NULL;
     bus->count++;
     return 0;
 }
 
-const struct mmio_range *mmio_bus_find(const struct mmio_bus *bus, uint64_t address)
+const struct mmio_range *mmio_bus_search(struct mmio_bus *bus, uint64_t address)
 {
     unsigned low = 0;
     unsigned high = bus->count;
@@ -133,13 +134,14 @@ const struct mmio_range *mmio_bus_find(const struct mmio_bus *bus, uint64_t addr
         } else if (address < range->first) {
             high = middle;
         } else {
+            bus->recent = range;
             return range;
         }
     }
     return NULL;
 }
 
-uint64_t mmio_bus_read(const struct mmio_bus *bus, uint64_t address, unsigned size)
+uint64_t mmio_bus_read(struct mmio_bus *bus, uint64_t address, unsigned size)
 {
     const struct mmio_range *range = mmio_bus_find(bus, address);
 
@@ -149,7 +151,7 @@ uint64_t mmio_bus_read(const struct mmio_bus *bus, uint64_t address, unsigned si
     return range->read(range->device, address - range->first, size);
 }
 
-void mmio_bus_write(const struct mmio_bus *bus, uint64_t address, unsigned size, uint64_t value)
+void mmio_bus_write(struct mmio_bus *bus, uint64_t address, unsigned size, uint64_t value)
 {
     const struct mmio_range *range = mmio_bus_find(bus, address);
 

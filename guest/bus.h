@@ -5,6 +5,7 @@
 #ifndef GUEST_BUS_H
 #define GUEST_BUS_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "guest/devices/device.h"
@@ -40,6 +41,7 @@ struct mmio_range {
 struct mmio_bus {
     struct mmio_range ranges[MMIO_BUS_MAX]; /* sorted by first address */
     unsigned count;
+    const struct mmio_range *recent; /* the one found last: likely the next one; NULL at first */
 };
 
 /** 0, -EBUSY when it overlaps another range, -ENOSPC, -EINVAL when empty or beyond the address
@@ -52,9 +54,18 @@ void port_bus_write(const struct port_bus *bus, uint16_t port, unsigned size, ui
 /** Likewise; here an access over the end of a range meets nobody. */
 int mmio_bus_add(struct mmio_bus *bus, uint64_t first, uint64_t size, void *device,
                  mmio_read_fn read, mmio_write_fn write);
+const struct mmio_range *mmio_bus_search(struct mmio_bus *bus, uint64_t address);
 /** The range that holds `address`, NULL if none. */
-const struct mmio_range *mmio_bus_find(const struct mmio_bus *bus, uint64_t address);
-uint64_t mmio_bus_read(const struct mmio_bus *bus, uint64_t address, unsigned size);
-void mmio_bus_write(const struct mmio_bus *bus, uint64_t address, unsigned size, uint64_t value);
+static inline const struct mmio_range *mmio_bus_find(struct mmio_bus *bus, uint64_t address)
+{
+    const struct mmio_range *recent = bus->recent;
+
+    if (recent && address >= recent->first && address <= recent->last) {
+        return recent;
+    }
+    return mmio_bus_search(bus, address);
+}
+uint64_t mmio_bus_read(struct mmio_bus *bus, uint64_t address, unsigned size);
+void mmio_bus_write(struct mmio_bus *bus, uint64_t address, unsigned size, uint64_t value);
 
 #endif

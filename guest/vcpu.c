@@ -161,37 +161,6 @@ static const struct lapic_ops lapic_ops = {
     .deadline_from_tsc = deadline_from_tsc,
 };
 
-static bool msr_apic_read(void *context, uint32_t index, uint64_t *value)
-{
-    struct vcpu *vcpu = context;
-
-    switch (index) {
-    case MSR_APIC_BASE:
-        *value = lapic_base_read(&vcpu->lapic);
-        return true;
-    case MSR_TSC_DEADLINE:
-        *value = lapic_tsc_deadline_read(&vcpu->lapic);
-        return true;
-    default:
-        return lapic_msr_read(&vcpu->lapic, index, value) == 0;
-    }
-}
-
-static bool msr_apic_write(void *context, uint32_t index, uint64_t value)
-{
-    struct vcpu *vcpu = context;
-
-    switch (index) {
-    case MSR_APIC_BASE:
-        return lapic_base_write(&vcpu->lapic, value) == 0;
-    case MSR_TSC_DEADLINE:
-        lapic_tsc_deadline_write(&vcpu->lapic, value);
-        return true;
-    default:
-        return lapic_msr_write(&vcpu->lapic, index, value) == 0;
-    }
-}
-
 static uint64_t msr_get_register(void *context, enum virt_register which)
 {
     struct vcpu *vcpu = context;
@@ -281,10 +250,8 @@ int vcpu_create(struct vcpu *vcpu, struct vm *vm, unsigned index)
     }
     timer_queue_init(&vcpu->timers, vm->timers.clock, vm->timers.context);
     lapic_init(&vcpu->lapic, config.apic_page, index, index == 0, vm->cpuid.physical_bits,
-               &vcpu->timers, &lapic_ops, vcpu);
+               virt->features->virtual_interrupt_delivery, &vcpu->timers, &lapic_ops, vcpu);
     vcpu->msr_environment = (struct msr_environment){
-        .apic_read = msr_apic_read,
-        .apic_write = msr_apic_write,
         .get_register = msr_get_register,
         .set_register = msr_set_register,
         .get_segment_base = msr_get_segment_base,

@@ -1,5 +1,6 @@
 #include <stdio.h>
 
+#include "guest/emulate/task_switch.h"
 #include "guest/layout.h"
 #include "guest/vcpu.h"
 #include "guest/vm.h"
@@ -80,13 +81,25 @@ COLD static enum virt_next refuse_msr(struct vcpu *vcpu)
     return enter_or_leave(vcpu);
 }
 
+static bool read_msr(struct vcpu *vcpu, uint32_t index, uint64_t *value)
+{
+    return lapic_has_msr(index) ? lapic_msr_read(&vcpu->lapic, index, value) == 0
+                                : guest_msr_read(&vcpu->msrs, index, value) == MSR_OK;
+}
+
+static bool write_msr(struct vcpu *vcpu, uint32_t index, uint64_t value)
+{
+    return lapic_has_msr(index) ? lapic_msr_write(&vcpu->lapic, index, value) == 0
+                                : guest_msr_write(&vcpu->msrs, index, value) == MSR_OK;
+}
+
 static enum virt_next handle_msr_read(void *context, const struct vm_exit *exit)
 {
     struct vcpu *vcpu = context;
     uint64_t *gpr = vcpu->cpu->gpr;
     uint64_t value;
 
-    if (guest_msr_read(&vcpu->msrs, (uint32_t)gpr[GPR_RCX], &value) != MSR_OK) {
+    if (!read_msr(vcpu, (uint32_t)gpr[GPR_RCX], &value)) {
         return refuse_msr(vcpu);
     }
     gpr[GPR_RAX] = value & LOW_HALF;
@@ -100,7 +113,7 @@ static enum virt_next handle_msr_write(void *context, const struct vm_exit *exit
     const uint64_t *gpr = vcpu->cpu->gpr;
     uint64_t value = gpr[GPR_RDX] << 32 | (gpr[GPR_RAX] & LOW_HALF);
 
-    if (guest_msr_write(&vcpu->msrs, (uint32_t)gpr[GPR_RCX], value) != MSR_OK) {
+    if (!write_msr(vcpu, (uint32_t)gpr[GPR_RCX], value)) {
         return refuse_msr(vcpu);
     }
     return advance_or_leave(vcpu, exit);
@@ -350,6 +363,14 @@ static enum virt_next handle_startup(void *context, const struct vm_exit *exit)
     return VIRT_ENTER;
 }
 
+static enum virt_next handle_task_switch(void *context, const struct vm_exit *exit)
+{
+    struct vcpu *vcpu = context;
+
+    finish_emulation(vcpu, emulate_task_switch(&vcpu->emulate, exit));
+    return enter_or_leave(vcpu);
+}
+
 static enum virt_next handle_unexpected(void *context, const struct vm_exit *exit)
 {
     struct vcpu *vcpu = context;
@@ -388,7 +409,7 @@ const virt_exit_handler vcpu_exit_handlers[VM_EXIT_KINDS] = {
     [VM_EXIT_XRSTORS] = handle_undefined,
     [VM_EXIT_DESCRIPTOR_TABLE] = handle_unexpected,
     [VM_EXIT_UNDEFINED] = handle_undefined,
-    [VM_EXIT_TASK_SWITCH] = handle_unexpected,
+    [VM_EXIT_TASK_SWITCH] = handle_task_switch,
     [VM_EXIT_EXCEPTION] = handle_exception,
     [VM_EXIT_NMI] = handle_interrupted,
     [VM_EXIT_SHUTDOWN] = handle_shutdown,

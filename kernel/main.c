@@ -85,15 +85,41 @@ static void describe_virtualization(void)
              features->virtual_interrupt_delivery ? ", virtual interrupt delivery" : "");
 }
 
+/* Bochs 2.7 delivers a pending virtual interrupt when a host interrupt comes, even to a guest whose
+ * IF is clear, and forgets one whose delivery meets an EPT violation. */
+static bool is_bochs(void)
+{
+    const uint32_t hypervisor = UINT32_C(1) << 31; /* CPUID.1:ECX; set in virtual machines only */
+
+    return strcmp(acpi_info()->oem_id, "BOCHS ") == 0 && !(cpuid(1, 0).ecx & hypervisor);
+}
+
+static enum apic_virtualization choose_apic_virtualization(void)
+{
+    char option[8];
+
+    if (boot_option("apicv", option, sizeof(option))) {
+        if (strcmp(option, "off") == 0) {
+            return APIC_VIRTUALIZATION_OFF;
+        }
+        if (strcmp(option, "on") == 0) {
+            return APIC_VIRTUALIZATION_FULL;
+        }
+        log_warn("apicv=%s: neither \"on\" nor \"off\"; ignored", option);
+    }
+    if (is_bochs()) {
+        log_info("VT-x: no virtual interrupt delivery, which Bochs gets wrong (apicv=on uses it)");
+        return APIC_VIRTUALIZATION_ACCESS;
+    }
+    return APIC_VIRTUALIZATION_FULL;
+}
+
 /* Without VT-x the kernel stays up all the same, and says why there are no VMs. */
 static bool start_virtualization(void)
 {
     const char *refusal;
-    char apicv[8];
 
-    if (boot_option("apicv", apicv, sizeof(apicv)) && strcmp(apicv, "off") == 0) {
-        vmx_use_apic_virtualization = false;
-    }
+    vmx_apic_virtualization = choose_apic_virtualization();
     if (vmx_probe(&refusal)) {
         log_error("no VM can run on this machine: %s", refusal);
         return false;

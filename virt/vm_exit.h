@@ -113,10 +113,8 @@ struct vm_exit {
             uint64_t guest_phys;
             uint64_t guest_linear; /* valid if linear_valid */
             bool linear_valid;
-            bool page_walk; /* the access was to a guest paging structure */
-            bool read;
-            bool write;
-            bool fetch;
+            bool page_walk;     /* the access was to a guest paging structure */
+            uint8_t access;     /* VIRT_PROT_* bits of what was tried; 0 when not known */
             bool misconfigured; /* the nested page tables themselves are wrong: host bug */
         } memory;
         struct {

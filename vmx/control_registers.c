@@ -28,18 +28,6 @@
 
 #define CR3_PDPT_MASK UINT64_C(0xffffffe0)
 
-uint64_t vmx_get_cr0(const struct vmx_vcpu *vcpu)
-{
-    return (vmcs_read_natural(VMCS_GUEST_CR0) & ~vcpu->cr0_owned) |
-           (vcpu->cr0_shadow & vcpu->cr0_owned);
-}
-
-uint64_t vmx_get_cr4(const struct vmx_vcpu *vcpu)
-{
-    return (vmcs_read_natural(VMCS_GUEST_CR4) & ~vcpu->cr4_owned) |
-           (vcpu->cr4_shadow & vcpu->cr4_owned);
-}
-
 /* With PAE paging the CPU works with copies of the four PDPTEs, loaded with CR3 (SDM vol.
  * 3, 4.4.1); VM entry takes them from the VMCS. Memory that is not mapped was never written: all
  * zero. */

@@ -119,17 +119,17 @@ static bool invvpid_usable(uint64_t ept_vpid)
 
 /* Register virtualisation without interrupt delivery would show stale PPR and ISR values, so the
  * two are used together or not at all. All of it stands on the TPR shadow. */
-static uint32_t apic_controls(uint32_t possible, bool tpr_shadow)
+static uint32_t apic_controls(enum apic_virtualization wanted, uint32_t possible, bool tpr_shadow)
 {
     const uint32_t accelerated =
         PROC2_APIC_REGISTER_VIRTUALIZATION | PROC2_VIRTUAL_INTERRUPT_DELIVERY;
     uint32_t controls = possible & PROC2_VIRTUALIZE_APIC_ACCESSES;
 
-    if (!tpr_shadow) {
+    if (wanted == APIC_VIRTUALIZATION_OFF || !tpr_shadow) {
         return 0;
     }
     controls |= possible & PROC2_VIRTUALIZE_X2APIC;
-    if ((possible & accelerated) == accelerated) {
+    if (wanted == APIC_VIRTUALIZATION_FULL && (possible & accelerated) == accelerated) {
         controls |= accelerated;
     }
     return controls;
@@ -156,8 +156,9 @@ static void fill_features(struct vmx_controls *controls,
     };
 }
 
-int vmx_negotiate_controls(const struct vmx_capabilities *capabilities, bool apic_virtualization,
-                           struct vmx_controls *controls, const char **missing)
+int vmx_negotiate_controls(const struct vmx_capabilities *capabilities,
+                           enum apic_virtualization apic, struct vmx_controls *controls,
+                           const char **missing)
 {
     const struct vmx_entry_capabilities *limits = &capabilities->limits;
     const uint64_t offered[WORD_COUNT] = {limits->pin, limits->proc, limits->proc2, limits->exit,
@@ -204,9 +205,8 @@ int vmx_negotiate_controls(const struct vmx_capabilities *capabilities, bool api
     controls->proc2 = words[WORD_PROC2];
     controls->exit = words[WORD_EXIT];
     controls->entry = words[WORD_ENTRY];
-    controls->apic_proc2 = apic_virtualization ? apic_controls(may_be_one(limits->proc2),
-                                                               words[WORD_PROC] & PROC_TPR_SHADOW)
-                                               : 0;
+    controls->apic_proc2 =
+        apic_controls(apic, may_be_one(limits->proc2), words[WORD_PROC] & PROC_TPR_SHADOW);
     fill_features(controls, limits);
     return 0;
 }

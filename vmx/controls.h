@@ -22,12 +22,19 @@ struct vmx_controls {
     struct virt_features features;
 };
 
+/* How much of the CPU's support for virtual local APICs to use, beyond the TPR shadow. */
+enum apic_virtualization {
+    APIC_VIRTUALIZATION_OFF,
+    APIC_VIRTUALIZATION_ACCESS, /* the APIC-access page and x2APIC's TPR */
+    APIC_VIRTUALIZATION_FULL,   /* registers and interrupt delivery too */
+};
+
 /**
  * Finds the control words. 0; or -ENODEV when the CPU lacks something needed, and `*missing` names
- * the first such thing ("nested paging (EPT)"). `apic_virtualization`: use the CPU's support for
- * virtual local APICs beyond the TPR shadow, where it has any.
+ * the first such thing ("nested paging (EPT)"). `apic`: what to use of it where the CPU has it.
  */
-int vmx_negotiate_controls(const struct vmx_capabilities *capabilities, bool apic_virtualization,
-                           struct vmx_controls *controls, const char **missing);
+int vmx_negotiate_controls(const struct vmx_capabilities *capabilities,
+                           enum apic_virtualization apic, struct vmx_controls *controls,
+                           const char **missing);
 
 #endif

@@ -30,7 +30,7 @@
 
 #define MEMORY_TYPE_WRITE_BACK 6u
 
-bool vmx_use_apic_virtualization = true;
+enum apic_virtualization vmx_apic_virtualization = APIC_VIRTUALIZATION_FULL;
 struct vmx_capabilities vmx_capabilities;
 struct vmx_controls vmx_controls;
 
@@ -117,8 +117,8 @@ int vmx_probe(const char **refusal)
     }
     vmx_capabilities_read(&vmx_capabilities, &source);
     missing = unusable_regions(vmx_capabilities.basic);
-    if (missing || vmx_negotiate_controls(&vmx_capabilities, vmx_use_apic_virtualization,
-                                          &vmx_controls, &missing)) {
+    if (missing || vmx_negotiate_controls(&vmx_capabilities, vmx_apic_virtualization, &vmx_controls,
+                                          &missing)) {
         snprintf(text, sizeof(text),
                  "This CPU's VT-x lacks %s: use a newer Intel CPU (Westmere of 2010 or later).",
                  missing);

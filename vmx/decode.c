@@ -94,9 +94,7 @@ static void decode_violation(uint64_t qualification, uint64_t guest_physical, ui
     exit->memory.guest_linear = linear_valid ? guest_linear : 0;
     exit->memory.linear_valid = linear_valid;
     exit->memory.page_walk = linear_valid && !(qualification & EPT_FINAL_TRANSLATION);
-    exit->memory.read = qualification & EPT_READ;
-    exit->memory.write = qualification & EPT_WRITE;
-    exit->memory.fetch = qualification & EPT_FETCH;
+    exit->memory.access = qualification & EPT_ACCESS;
     exit->memory.misconfigured = false;
 }
 

@@ -18,7 +18,7 @@ static void read_injection_input(struct vmx_vcpu *vcpu, struct injection_input *
     input->queued = vcpu->queued;
     input->nmi_pending = vcpu->nmi_pending;
     source->poll(source->context, &input->pending);
-    input->activity = vmx_get_activity(&vcpu->virt);
+    input->activity = vcpu->inactive ? vmx_get_activity(&vcpu->virt) : ACTIVITY_ACTIVE;
     input->interruptibility = vmcs_read32(VMCS_GUEST_INTERRUPTIBILITY);
     input->interrupts_enabled = vmcs_read_natural(VMCS_GUEST_RFLAGS) & RFLAGS_IF;
     input->protected_mode = vcpu->queued.type != VIRT_EVENT_HARDWARE_EXCEPTION ||
@@ -102,8 +102,9 @@ void vmx_prepare_events(struct vmx_vcpu *vcpu)
         vcpu->tpr_threshold = injection.tpr_threshold;
         vmcs_write32(VMCS_TPR_THRESHOLD, injection.tpr_threshold);
     }
-    vmcs_set_proc(vcpu, PROC_INTERRUPT_WINDOW_EXITING, injection.interrupt_window);
-    vmcs_set_proc(vcpu, PROC_NMI_WINDOW_EXITING, injection.nmi_window);
+    vmcs_switch_proc(vcpu, PROC_INTERRUPT_WINDOW_EXITING | PROC_NMI_WINDOW_EXITING,
+                     (injection.interrupt_window ? PROC_INTERRUPT_WINDOW_EXITING : 0) |
+                         (injection.nmi_window ? PROC_NMI_WINDOW_EXITING : 0));
     vcpu->virt.events_changed |= injection.decide_again;
 }
 

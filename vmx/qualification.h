@@ -49,9 +49,7 @@
 #define APIC_ACCESS_MASK  UINT64_C(15)
 
 /* EPT violations (table 28-7). */
-#define EPT_READ              (UINT64_C(1) << 0)
-#define EPT_WRITE             (UINT64_C(1) << 1)
-#define EPT_FETCH             (UINT64_C(1) << 2)
+#define EPT_ACCESS            UINT64_C(7) /* read, write, fetch: numbered as VIRT_PROT_* */
 #define EPT_LINEAR_VALID      (UINT64_C(1) << 7)
 #define EPT_FINAL_TRANSLATION (UINT64_C(1) << 8)
 #define EPT_NMI_UNBLOCKING    (UINT64_C(1) << 12)

@@ -147,20 +147,28 @@ static bool no_delivery(void)
     return !(vmcs_read32(VMCS_IDT_VECTORING_INFO) & INTERRUPTION_VALID);
 }
 
-/* Next to the plain exits, which do not come here, those of devices are what guests do most. */
-static bool read_device_access(uint32_t reason, struct vm_exit *exit)
+/* Next to the plain exits, which do not come here, those of devices and the interrupt window are
+ * what guests do most. */
+static bool read_frequent(struct vmx_vcpu *vcpu, uint32_t reason)
 {
-    uint64_t qualification = vmcs_read_natural(VMCS_EXIT_QUALIFICATION);
+    struct vm_exit *exit = &vcpu->exit;
 
     switch (reason) {
     case EXIT_REASON_IO:
-        return decode_port_exit(qualification, vmcs_read32(VMCS_EXIT_INSTRUCTION_LENGTH), exit);
+        return decode_port_exit(vmcs_read_natural(VMCS_EXIT_QUALIFICATION),
+                                vmcs_read32(VMCS_EXIT_INSTRUCTION_LENGTH), exit);
     case EXIT_REASON_EPT_VIOLATION:
         return no_delivery() &&
-               decode_memory_exit(qualification, vmcs_read64(VMCS_GUEST_PHYSICAL_ADDRESS),
+               decode_memory_exit(vmcs_read_natural(VMCS_EXIT_QUALIFICATION),
+                                  vmcs_read64(VMCS_GUEST_PHYSICAL_ADDRESS),
                                   vmcs_read_natural(VMCS_GUEST_LINEAR_ADDRESS), exit);
     case EXIT_REASON_APIC_ACCESS:
-        return no_delivery() && decode_apic_access_exit(qualification, exit);
+        return no_delivery() &&
+               decode_apic_access_exit(vmcs_read_natural(VMCS_EXIT_QUALIFICATION), exit);
+    case EXIT_REASON_INTERRUPT_WINDOW:
+        decode_plain_exit(reason, 0, exit);
+        vcpu->virt.events_changed = true;
+        return true;
     default:
         return false;
     }
@@ -168,7 +176,7 @@ static bool read_device_access(uint32_t reason, struct vm_exit *exit)
 
 void vmx_read_exit(struct vmx_vcpu *vcpu, uint32_t reason)
 {
-    if (!read_device_access(reason, &vcpu->exit)) {
+    if (!read_frequent(vcpu, reason)) {
         take_apart(vcpu, reason, &vcpu->exit);
     }
 }

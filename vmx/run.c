@@ -69,7 +69,7 @@ COLD static bool prepare_events(struct vmx_vcpu *vcpu)
     }
     /* A CPU that waits for a start-up IPI hears nothing else: neither interrupts nor the preemption
      * timer bring it back (SDM vol. 3, 26.2 and 26.5.1). Start-up IPIs come from emulation. */
-    if (vmx_get_activity(&vcpu->virt) == ACTIVITY_WAIT_FOR_SIPI) {
+    if (vcpu->inactive && vmx_get_activity(&vcpu->virt) == ACTIVITY_WAIT_FOR_SIPI) {
         handle_no_entry(vcpu, VM_EXIT_INTERRUPTED, EXIT_REASON_PREEMPTION_TIMER);
         return false;
     }

@@ -128,6 +128,16 @@ int space_unmap(struct virt_space *space, uint64_t guest_phys, uint64_t size)
     return error;
 }
 
+uint64_t space_page_size(struct virt_space *space, uint64_t guest_phys)
+{
+    bool interrupts = lock_space(space);
+    struct ept_mapping mapping;
+    bool found = ept_lookup(&space->ept, guest_phys, &mapping);
+
+    unlock_space(space, interrupts);
+    return found ? mapping.page_size : 0;
+}
+
 void vmx_flush_linear(const struct vmx_vcpu *vcpu)
 {
     bool done;

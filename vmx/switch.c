@@ -110,7 +110,7 @@ void vmx_give_debug_registers(struct vmx_vcpu *vcpu)
     write_dr1(vcpu->dr[1]);
     write_dr2(vcpu->dr[2]);
     write_dr3(vcpu->dr[3]);
-    vmcs_set_proc(vcpu, PROC_MOV_DR_EXITING, false);
+    vmcs_switch_proc(vcpu, PROC_MOV_DR_EXITING, 0);
 }
 
 /*

@@ -160,8 +160,8 @@ void vmx_vcpu_reset(struct virt_vcpu *virt_vcpu)
     vcpu->exit_tsc = rdtsc();
     vcpu->exit.kind = VM_EXIT_INTERRUPTED;
     vmcs_write_reset_state();
-    vmcs_set_proc(vcpu, PROC_INTERRUPT_WINDOW_EXITING | PROC_NMI_WINDOW_EXITING, false);
-    vmcs_set_proc(vcpu, PROC_MOV_DR_EXITING, true);
+    vmcs_switch_proc(vcpu, PROC_INTERRUPT_WINDOW_EXITING | PROC_NMI_WINDOW_EXITING,
+                     PROC_MOV_DR_EXITING);
     if (vmx_controls.features.tpr_shadow) {
         vmcs_write32(VMCS_TPR_THRESHOLD, 0);
     }
@@ -217,6 +217,7 @@ const struct virt_ops vmx_ops = {
             .destroy = space_destroy,
             .map = space_map,
             .unmap = space_unmap,
+            .page_size = space_page_size,
         },
     .vcpu_create = create,
     .vcpu_destroy = destroy,

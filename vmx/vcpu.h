@@ -12,6 +12,7 @@
 #include "virt/vcpu.h"
 #include "vmx/controls.h"
 #include "vmx/ept.h"
+#include "vmx/instructions.h"
 
 /* MSRs that no VMCS field switches and that the kernel does not use: a guest's values stay in the
  * CPU until another vCPU's are needed there. */
@@ -109,8 +110,8 @@ void vmcs_write_controls(struct vmx_vcpu *vcpu);
 void vmcs_write_host_state(void);
 /** Guest state after RESET. */
 void vmcs_write_reset_state(void);
-/** Switches primary controls on or off, if they are not so already. */
-void vmcs_set_proc(struct vmx_vcpu *vcpu, uint32_t mask, bool on);
+/** Switches primary controls off and on, if they are not so already. */
+void vmcs_switch_proc(struct vmx_vcpu *vcpu, uint32_t off, uint32_t on);
 
 /* switch.c */
 void vmx_vcpu_load(struct virt_vcpu *vcpu);
@@ -138,8 +139,18 @@ void vmx_set_activity(struct virt_vcpu *vcpu, enum virt_activity activity);
 enum virt_activity vmx_get_activity(struct virt_vcpu *vcpu);
 
 /* control_registers.c */
-uint64_t vmx_get_cr0(const struct vmx_vcpu *vcpu);
-uint64_t vmx_get_cr4(const struct vmx_vcpu *vcpu);
+static inline uint64_t vmx_get_cr0(const struct vmx_vcpu *vcpu)
+{
+    return (vmcs_read_natural(VMCS_GUEST_CR0) & ~vcpu->cr0_owned) |
+           (vcpu->cr0_shadow & vcpu->cr0_owned);
+}
+
+static inline uint64_t vmx_get_cr4(const struct vmx_vcpu *vcpu)
+{
+    return (vmcs_read_natural(VMCS_GUEST_CR4) & ~vcpu->cr4_owned) |
+           (vcpu->cr4_shadow & vcpu->cr4_owned);
+}
+
 void vmx_set_cr0(struct vmx_vcpu *vcpu, uint64_t value);
 void vmx_set_cr4(struct vmx_vcpu *vcpu, uint64_t value);
 void vmx_set_cr3(struct vmx_vcpu *vcpu, uint64_t value);
@@ -184,6 +195,7 @@ void space_destroy(struct virt_space *space);
 int space_map(struct virt_space *space, uint64_t guest_phys, uint64_t host_phys, uint64_t size,
               unsigned prot, enum virt_memory_type type);
 int space_unmap(struct virt_space *space, uint64_t guest_phys, uint64_t size);
+uint64_t space_page_size(struct virt_space *space, uint64_t guest_phys);
 /** Forgets all linear translations of the vCPU on this CPU. */
 void vmx_flush_linear(const struct vmx_vcpu *vcpu);
 /** The APIC-access page at its default address, for as long as a vCPU wants it. 0 or -ENOMEM. */

@@ -138,9 +138,9 @@ void vmcs_write_reset_state(void)
     }
 }
 
-void vmcs_set_proc(struct vmx_vcpu *vcpu, uint32_t mask, bool on)
+void vmcs_switch_proc(struct vmx_vcpu *vcpu, uint32_t off, uint32_t on)
 {
-    uint32_t controls = on ? vcpu->proc | mask : vcpu->proc & ~mask;
+    uint32_t controls = (vcpu->proc & ~off) | on;
 
     if (controls != vcpu->proc) {
         vcpu->proc = controls;

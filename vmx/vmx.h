@@ -7,10 +7,11 @@
 #include <stdbool.h>
 
 #include "virt/vcpu.h"
+#include "vmx/controls.h"
 
-/** Use the CPU's virtual local APIC beyond the TPR shadow, where there is one. True unless changed
- *  before vmx_probe. */
-extern bool vmx_use_apic_virtualization;
+/** How much of the CPU's virtual local APIC to use, where there is one: all unless changed before
+ *  vmx_probe. */
+extern enum apic_virtualization vmx_apic_virtualization;
 
 /** Finds out whether this machine can run guests. 0, or -ENODEV and in `*refusal` one sentence that
  *  says what is missing and what to do about it. Once, on the boot CPU, before all else here. */

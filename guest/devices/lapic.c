@@ -28,6 +28,26 @@ static uint32_t vector_bit(uint8_t vector)
     return 1u << (vector % 32);
 }
 
+static bool any_requested(const struct lapic *lapic)
+{
+    uint64_t any = 0;
+
+    for (unsigned word = 0; word < 4; word++) {
+        any |= __atomic_load_n(&lapic->requested[word], __ATOMIC_RELAXED);
+    }
+    return any;
+}
+
+static bool any_set(const struct lapic *lapic, unsigned offset)
+{
+    uint32_t any = 0;
+
+    for (unsigned word = 0; word < 8; word++) {
+        any |= lapic_get(lapic, offset + word * 16);
+    }
+    return any;
+}
+
 /* Takes over what was requested since the last time. A vector's trigger mode goes to TMR with it,
  * so that its EOI knows whom to tell. */
 static void merge(struct lapic *lapic)
@@ -44,6 +64,9 @@ static void merge(struct lapic *lapic)
             uint32_t half_bits = (uint32_t)(bits >> (half * 32));
             uint32_t half_level = (uint32_t)(level >> (half * 32));
 
+            if (!half_bits) {
+                continue;
+            }
             lapic_set(lapic, LAPIC_TMR + offset,
                       (lapic_get(lapic, LAPIC_TMR + offset) & ~half_bits) | half_level);
             lapic_set(lapic, LAPIC_IRR + offset, lapic_get(lapic, LAPIC_IRR + offset) | half_bits);
@@ -74,10 +97,12 @@ static bool extint_pending(const struct lapic *lapic)
 
 void lapic_pending(struct lapic *lapic, struct virt_pending_interrupts *pending)
 {
-    merge(lapic);
+    if (any_requested(lapic)) {
+        merge(lapic);
+    }
     pending->pic = extint_pending(lapic);
     pending->apic_irr = lapic_highest(lapic, LAPIC_IRR);
-    pending->apic_isr = lapic_highest(lapic, LAPIC_ISR);
+    pending->apic_isr = any_set(lapic, LAPIC_ISR) ? lapic_highest(lapic, LAPIC_ISR) : -1;
     pending->tpr = lapic->page[LAPIC_TPR];
 }
 
@@ -115,7 +140,10 @@ void lapic_eoi(struct lapic *lapic)
 
     lapic_set(lapic, offset, lapic_get(lapic, offset) & ~vector_bit(vector));
     lapic_after_hardware_eoi(lapic, vector);
-    lapic->ops->changed(lapic->context);
+    /* Only what waits can be delivered now that could not before. */
+    if (lapic->cpu_delivers || any_set(lapic, LAPIC_IRR) || any_requested(lapic)) {
+        lapic->ops->changed(lapic->context);
+    }
 }
 
 void lapic_request(struct lapic *lapic, uint8_t vector, bool level)
@@ -147,7 +175,7 @@ void lapic_error(struct lapic *lapic, uint32_t bits)
     __atomic_fetch_or(&lapic->errors, bits, __ATOMIC_RELAXED);
 }
 
-static void receive(struct lapic *lapic, uint8_t delivery_mode, uint8_t vector, bool level)
+void lapic_receive(struct lapic *lapic, uint8_t delivery_mode, uint8_t vector, bool level)
 {
     switch (delivery_mode) {
     case DELIVERY_FIXED:
@@ -181,7 +209,7 @@ static void receive(struct lapic *lapic, uint8_t delivery_mode, uint8_t vector, 
 
 void lapic_deliver(struct lapic *lapic, const struct interrupt_message *message)
 {
-    receive(lapic, message->delivery_mode, message->vector, message->level);
+    lapic_receive(lapic, message->delivery_mode, message->vector, message->level);
 }
 
 void lapic_local_event(struct lapic *lapic, unsigned offset)
@@ -192,7 +220,7 @@ void lapic_local_event(struct lapic *lapic, unsigned offset)
     if (lvt & LVT_MASKED || mode == DELIVERY_LOWEST_PRIORITY || mode == DELIVERY_STARTUP) {
         return; /* the latter two are reserved in the LVT */
     }
-    receive(lapic, mode, (uint8_t)lvt, false);
+    lapic_receive(lapic, mode, (uint8_t)lvt, false);
 }
 
 void lapic_set_lint(struct lapic *lapic, unsigned pin, bool level)

@@ -26,8 +26,10 @@
 #define MSR_APIC_BASE_EXTD   (1ull << 10)
 #define MSR_APIC_BASE_ENABLE (1ull << 11)
 
-#define LAPIC_MSR_FIRST 0x800u
-#define LAPIC_MSR_LAST  0x8ffu
+#define LAPIC_MSR_BASE         0x1bu
+#define LAPIC_MSR_TSC_DEADLINE 0x6e0u
+#define LAPIC_MSR_FIRST        0x800u /* of x2APIC mode */
+#define LAPIC_MSR_LAST         0x8ffu
 
 struct lapic_ops {
     /* The outcome of the injection decision may have changed. Own CPU. */
@@ -73,7 +75,8 @@ struct lapic {
     uint64_t base;          /* IA32_APIC_BASE */
     uint64_t base_reserved; /* bits of it that must be 0 */
     bool bootstrap;
-    uint32_t mode; /* enum virt_apic_mode; read by any CPU, atomically */
+    bool cpu_delivers; /* see lapic_init */
+    uint32_t mode;     /* enum virt_apic_mode; read by any CPU, atomically */
     bool software_enabled;
     bool extint;        /* an ExtINT message came */
     bool lint_level[2]; /* the two local interrupt pins */
@@ -83,11 +86,13 @@ struct lapic {
 /**
  * Sets up in the RESET state. `page`: 4 KiB, page-aligned, cleared here. `id`: initial APIC ID, in
  * xAPIC mode its low 8 bits are seen. `bootstrap`: the VM's first CPU. `physical_bits`: the guest's
- * MAXPHYADDR, 36 to 52. `timers`: the queue run by this vCPU's CPU.
+ * MAXPHYADDR, 36 to 52. `cpu_delivers`: the CPU delivers what is in IRR by itself, and keeps note
+ * of what is in service: it hears of every EOI by `changed`. `timers`: the queue run by this vCPU's
+ * CPU.
  */
 void lapic_init(struct lapic *lapic, void *page, uint32_t id, bool bootstrap,
-                unsigned physical_bits, struct timer_queue *timers, const struct lapic_ops *ops,
-                void *context);
+                unsigned physical_bits, bool cpu_delivers, struct timer_queue *timers,
+                const struct lapic_ops *ops, void *context);
 /** RESET: all but the ID back to the power-up state (SDM vol. 3, 11.4.7.1). */
 void lapic_reset(struct lapic *lapic);
 /** INIT: likewise, but IA32_APIC_BASE and so the mode stay (11.4.7.3, 11.12.5.1). */
@@ -99,7 +104,13 @@ void lapic_set_virtual_wire(struct lapic *lapic);
 /* mmio_read_fn and mmio_write_fn over the register page; `lapic` is a struct lapic. */
 uint64_t lapic_mmio_read(void *lapic, uint64_t offset, unsigned size);
 void lapic_mmio_write(void *lapic, uint64_t offset, unsigned size, uint64_t value);
-/** RDMSR and WRMSR of 0x800 to 0x8ff. 0, or -EINVAL: the guest gets #GP(0). */
+/** Whether an MSR is the local APIC's. */
+static inline bool lapic_has_msr(uint32_t index)
+{
+    return index - LAPIC_MSR_FIRST <= LAPIC_MSR_LAST - LAPIC_MSR_FIRST || index == LAPIC_MSR_BASE ||
+           index == LAPIC_MSR_TSC_DEADLINE;
+}
+/** RDMSR and WRMSR of them. 0, or -EINVAL: the guest gets #GP(0). */
 int lapic_msr_read(struct lapic *lapic, uint32_t index, uint64_t *value);
 int lapic_msr_write(struct lapic *lapic, uint32_t index, uint64_t value);
 /** IA32_APIC_BASE (0x1b). */

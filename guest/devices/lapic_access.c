@@ -212,7 +212,7 @@ void lapic_after_hardware_write(struct lapic *lapic, uint16_t offset)
     }
 }
 
-int lapic_msr_read(struct lapic *lapic, uint32_t index, uint64_t *value)
+static int read_x2apic(struct lapic *lapic, uint32_t index, uint64_t *value)
 {
     unsigned offset = (index - LAPIC_MSR_FIRST) << 4;
 
@@ -224,6 +224,20 @@ int lapic_msr_read(struct lapic *lapic, uint32_t index, uint64_t *value)
         *value |= (uint64_t)lapic_get(lapic, LAPIC_ICR + 4) << 32;
     }
     return 0;
+}
+
+int lapic_msr_read(struct lapic *lapic, uint32_t index, uint64_t *value)
+{
+    switch (index) {
+    case LAPIC_MSR_BASE:
+        *value = lapic_base_read(lapic);
+        return 0;
+    case LAPIC_MSR_TSC_DEADLINE:
+        *value = lapic_tsc_deadline_read(lapic);
+        return 0;
+    default:
+        return read_x2apic(lapic, index, value);
+    }
 }
 
 /* The bits of an x2APIC register that a write may set; false when it cannot be written. */
@@ -264,7 +278,7 @@ static bool x2apic_writable(unsigned offset, uint64_t *bits)
     }
 }
 
-int lapic_msr_write(struct lapic *lapic, uint32_t index, uint64_t value)
+static int write_x2apic(struct lapic *lapic, uint32_t index, uint64_t value)
 {
     unsigned offset = (index - LAPIC_MSR_FIRST) << 4;
     uint64_t writable;
@@ -274,6 +288,9 @@ int lapic_msr_write(struct lapic *lapic, uint32_t index, uint64_t value)
         return -EINVAL;
     }
     switch (offset) {
+    case LAPIC_EOI:
+        lapic_eoi(lapic);
+        break;
     case LAPIC_ICR:
         lapic_set(lapic, LAPIC_ICR, (uint32_t)value & ICR_WRITABLE);
         lapic_set(lapic, LAPIC_ICR + 4, (uint32_t)(value >> 32));
@@ -287,6 +304,19 @@ int lapic_msr_write(struct lapic *lapic, uint32_t index, uint64_t value)
         break;
     }
     return 0;
+}
+
+int lapic_msr_write(struct lapic *lapic, uint32_t index, uint64_t value)
+{
+    switch (index) {
+    case LAPIC_MSR_BASE:
+        return lapic_base_write(lapic, value);
+    case LAPIC_MSR_TSC_DEADLINE:
+        lapic_tsc_deadline_write(lapic, value);
+        return 0;
+    default:
+        return write_x2apic(lapic, index, value);
+    }
 }
 
 int lapic_cr8_write(struct lapic *lapic, uint64_t value)

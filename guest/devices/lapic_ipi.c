@@ -66,19 +66,13 @@ int lapic_arbitration_priority(const struct lapic *lapic)
 
 void lapic_send_ipi(struct lapic *lapic, uint32_t icr, uint32_t destination)
 {
-    struct interrupt_message message = {
-        .destination = destination,
-        .vector = (uint8_t)icr,
-        .delivery_mode = LVT_MODE(icr),
-        .shorthand = ICR_SHORTHAND(icr),
-        .logical = icr & ICR_LOGICAL,
-        .level = false, /* IPIs are edge-triggered whatever bit 15 says */
-    };
+    uint8_t delivery_mode = LVT_MODE(icr);
+    uint8_t vector = (uint8_t)icr;
 
-    switch (message.delivery_mode) {
+    switch (delivery_mode) {
     case DELIVERY_FIXED:
     case DELIVERY_LOWEST_PRIORITY:
-        if (message.vector < FIRST_LEGAL_VECTOR) {
+        if (vector < FIRST_LEGAL_VECTOR) {
             lapic_error(lapic, ESR_SEND_ILLEGAL_VECTOR);
             return;
         }
@@ -96,9 +90,17 @@ void lapic_send_ipi(struct lapic *lapic, uint32_t icr, uint32_t destination)
     default: /* reserved in the ICR */
         return;
     }
-    if (message.shorthand == SHORTHAND_SELF) {
-        lapic_deliver(lapic, &message);
+    /* IPIs are edge-triggered whatever bit 15 says. */
+    if (ICR_SHORTHAND(icr) == SHORTHAND_SELF) {
+        lapic_receive(lapic, delivery_mode, vector, false);
     } else {
-        lapic->ops->send(lapic->context, &message);
+        lapic->ops->send(lapic->context, &(struct interrupt_message){
+                                             .destination = destination,
+                                             .vector = vector,
+                                             .delivery_mode = delivery_mode,
+                                             .shorthand = ICR_SHORTHAND(icr),
+                                             .logical = icr & ICR_LOGICAL,
+                                             .level = false,
+                                         });
     }
 }

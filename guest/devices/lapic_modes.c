@@ -69,14 +69,15 @@ static void tell(struct lapic *lapic)
 }
 
 void lapic_init(struct lapic *lapic, void *page, uint32_t id, bool bootstrap,
-                unsigned physical_bits, struct timer_queue *timers, const struct lapic_ops *ops,
-                void *context)
+                unsigned physical_bits, bool cpu_delivers, struct timer_queue *timers,
+                const struct lapic_ops *ops, void *context)
 {
     *lapic = (struct lapic){.page = page,
                             .ops = ops,
                             .context = context,
                             .id = id,
                             .bootstrap = bootstrap,
+                            .cpu_delivers = cpu_delivers,
                             .base_reserved = ~((1ull << physical_bits) - 1) | 0x2ff};
     lapic_timer_init(lapic, timers);
     set_power_up_state(lapic);

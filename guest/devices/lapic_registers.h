@@ -77,6 +77,8 @@ static inline void lapic_set(struct lapic *lapic, unsigned offset, uint32_t valu
 int lapic_highest(const struct lapic *lapic, unsigned offset);
 /** Makes `vector` (16 or more) wait for the next merge. Any CPU. */
 void lapic_request(struct lapic *lapic, uint8_t vector, bool level);
+/** Takes what a message or an LVT entry brings. Any CPU. */
+void lapic_receive(struct lapic *lapic, uint8_t delivery_mode, uint8_t vector, bool level);
 /** Records ESR bits and raises the error interrupt. Any CPU. */
 void lapic_error(struct lapic *lapic, uint32_t bits);
 /** An event on the LVT entry at `offset`: timer expiry, error, a rising local pin. Any CPU. */

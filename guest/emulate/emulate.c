@@ -34,20 +34,12 @@ static inline bool move_simply(struct emulate_context *context,
     return true;
 }
 
-enum emulate_result emulate_instruction(struct emulate_context *context)
+/* Kept out of line, so that simple moves save and restore no registers for its sake. */
+static __attribute__((noinline)) enum emulate_result execute(struct emulate_context *context,
+                                                             const struct instruction *instruction)
 {
-    const struct instruction *instruction;
     enum emulate_result result;
 
-    virt->get_mode(context->vcpu, &context->mode);
-    result = emulate_fetch(context, &instruction);
-    if (__builtin_expect(result != EMULATE_DONE, 0)) {
-        return result;
-    }
-    if (instruction->simple_move && move_simply(context, instruction)) {
-        virt->complete_instruction(context->vcpu, instruction->length);
-        return EMULATE_DONE;
-    }
     switch (instruction->form) {
     case FORM_REGISTER_MEMORY:
         result = execute_load(context, instruction);
@@ -64,10 +56,27 @@ enum emulate_result emulate_instruction(struct emulate_context *context)
     default:
         return execute_string(context, instruction);
     }
-    if (__builtin_expect(result == EMULATE_DONE, 1)) {
+    if (result == EMULATE_DONE) {
         virt->complete_instruction(context->vcpu, instruction->length);
     }
     return result;
+}
+
+enum emulate_result emulate_instruction(struct emulate_context *context)
+{
+    const struct instruction *instruction;
+    enum emulate_result result;
+
+    virt->get_mode(context->vcpu, &context->mode);
+    result = emulate_fetch(context, &instruction);
+    if (__builtin_expect(result != EMULATE_DONE, 0)) {
+        return result;
+    }
+    if (instruction->simple_move && move_simply(context, instruction)) {
+        virt->complete_instruction(context->vcpu, instruction->length);
+        return EMULATE_DONE;
+    }
+    return execute(context, instruction);
 }
 
 void emulate_deliver_fault(struct emulate_context *context)

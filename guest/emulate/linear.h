@@ -50,7 +50,7 @@ struct emulate_context {
     /* Set once per vCPU. */
     struct virt_vcpu *vcpu;
     struct guest_memory *memory;
-    const struct mmio_bus *mmio;
+    struct mmio_bus *mmio;
     uint8_t physical_bits; /* the guest's MAXPHYADDR */
     /* What devices asked the VM for, or NULL. Any bit ends a string transfer early; with the bits
      * of `retry_request` the device did not take the last element, which is transferred again when

@@ -3,8 +3,6 @@
 #include "guest/policy/cpuid_bits.h"
 #include "kernel/cpu/x86_defs.h"
 
-#define X2APIC_LAST (MSR_X2APIC_BASE + 0xff)
-
 #define LOW_HALF UINT64_C(0xffffffff)
 
 #define MISC_ENABLE_FAST_STRINGS     (UINT64_C(1) << 0)
@@ -69,15 +67,11 @@ static enum virt_register plain_register(uint32_t index)
         return REGISTER_KERNEL_GS_BASE;
     case MSR_TSC_AUX:
         return REGISTER_TSC_AUX;
+    case MSR_EFER:
+        return REGISTER_EFER;
     default:
         return REGISTER_COUNT;
     }
-}
-
-static bool is_local_apics(uint32_t index)
-{
-    return index == MSR_APIC_BASE || index == MSR_TSC_DEADLINE ||
-           (index >= MSR_X2APIC_BASE && index <= X2APIC_LAST);
 }
 
 /* MSRs that come with a CPU feature are absent with it. */
@@ -129,25 +123,26 @@ static void add_to_tsc(struct guest_msrs *msrs, uint64_t difference)
     set_register(msrs, REGISTER_TSC_OFFSET, get_register(msrs, REGISTER_TSC_OFFSET) + difference);
 }
 
-enum msr_result guest_msr_read(struct guest_msrs *msrs, uint32_t index, uint64_t *value)
+/* MTRRs, and what is a register of the vCPU. */
+static enum msr_result read_other(const struct guest_msrs *msrs, uint32_t index, uint64_t *value)
 {
-    const struct msr_environment *environment = msrs->environment;
     enum virt_register which = plain_register(index);
 
-    if (is_local_apics(index)) {
-        return environment->apic_read(environment->context, index, value) ? MSR_OK : MSR_FAULT;
-    }
-    if (absent(msrs, index)) {
-        return MSR_FAULT;
-    }
-    if (which != REGISTER_COUNT) {
-        *value = get_register(msrs, which);
-        return MSR_OK;
-    }
     if (mtrr_is(index)) {
         *value = mtrr_read(&msrs->mtrrs, index);
         return MSR_OK;
     }
+    if (which == REGISTER_COUNT || absent(msrs, index)) {
+        return MSR_FAULT;
+    }
+    *value = get_register(msrs, which);
+    return MSR_OK;
+}
+
+enum msr_result guest_msr_read(struct guest_msrs *msrs, uint32_t index, uint64_t *value)
+{
+    const struct msr_environment *environment = msrs->environment;
+
     switch (index) {
     case MSR_P5_MC_ADDR: /* names for the first error bank, of which there is none */
     case MSR_P5_MC_TYPE:
@@ -173,9 +168,6 @@ enum msr_result guest_msr_read(struct guest_msrs *msrs, uint32_t index, uint64_t
     case MSR_MISC_ENABLE:
         *value = msrs->misc_enable;
         break;
-    case MSR_EFER:
-        *value = get_register(msrs, REGISTER_EFER);
-        break;
     case MSR_FS_BASE:
         *value = environment->get_segment_base(environment->context, SEGMENT_FS);
         break;
@@ -183,7 +175,7 @@ enum msr_result guest_msr_read(struct guest_msrs *msrs, uint32_t index, uint64_t
         *value = environment->get_segment_base(environment->context, SEGMENT_GS);
         break;
     default:
-        return MSR_FAULT;
+        return read_other(msrs, index, value);
     }
     return MSR_OK;
 }
@@ -239,6 +231,20 @@ static enum msr_result write_efer(struct guest_msrs *msrs, uint64_t value)
     return MSR_OK;
 }
 
+/* MTRRs, and what is a register of the vCPU. */
+static enum msr_result write_other(struct guest_msrs *msrs, uint32_t index, uint64_t value)
+{
+    enum virt_register which = plain_register(index);
+
+    if (mtrr_is(index)) {
+        return mtrr_write(&msrs->mtrrs, index, value) ? MSR_OK : MSR_FAULT;
+    }
+    if (which == REGISTER_COUNT || absent(msrs, index)) {
+        return MSR_FAULT;
+    }
+    return index == MSR_EFER ? write_efer(msrs, value) : write_plain(msrs, index, which, value);
+}
+
 static enum msr_result write_segment_base(struct guest_msrs *msrs, enum virt_segment segment,
                                           uint64_t value)
 {
@@ -261,21 +267,6 @@ static enum msr_result write_masked(uint64_t *stored, uint64_t value, uint64_t m
 
 enum msr_result guest_msr_write(struct guest_msrs *msrs, uint32_t index, uint64_t value)
 {
-    const struct msr_environment *environment = msrs->environment;
-    enum virt_register which = plain_register(index);
-
-    if (is_local_apics(index)) {
-        return environment->apic_write(environment->context, index, value) ? MSR_OK : MSR_FAULT;
-    }
-    if (absent(msrs, index)) {
-        return MSR_FAULT;
-    }
-    if (which != REGISTER_COUNT) {
-        return write_plain(msrs, index, which, value);
-    }
-    if (mtrr_is(index)) {
-        return mtrr_write(&msrs->mtrrs, index, value) ? MSR_OK : MSR_FAULT;
-    }
     switch (index) {
     case MSR_TSC:
         add_to_tsc(msrs, value - guest_tsc(msrs));
@@ -295,14 +286,12 @@ enum msr_result guest_msr_write(struct guest_msrs *msrs, uint32_t index, uint64_
         }
         msrs->misc_enable |= MISC_ENABLE_READ_ONLY;
         return MSR_OK;
-    case MSR_EFER:
-        return write_efer(msrs, value);
     case MSR_FS_BASE:
         return write_segment_base(msrs, SEGMENT_FS, value);
     case MSR_GS_BASE:
         return write_segment_base(msrs, SEGMENT_GS, value);
     default:
-        return MSR_FAULT;
+        return write_other(msrs, index, value);
     }
 }
 

@@ -1,7 +1,8 @@
 /*
  * The model-specific registers of a vCPU: which exist, what they hold, what may be written. Default
  * deny: an MSR not known here does not exist, and RDMSR and WRMSR of it raise #GP(0) in the guest.
- * No function here executes RDMSR or WRMSR.
+ * Those of the local APIC are its own matter (lapic_has_msr). No function here executes RDMSR or
+ * WRMSR.
  */
 #ifndef GUEST_POLICY_MSR_H
 #define GUEST_POLICY_MSR_H
@@ -18,10 +19,6 @@ enum msr_result { MSR_OK, MSR_FAULT /* #GP(0) */ };
 
 /* The rest of the vCPU as the MSRs reach it. All are required. */
 struct msr_environment {
-    /* IA32_APIC_BASE, the x2APIC range 0x800-0x8ff and IA32_TSC_DEADLINE: the local APIC's. False:
-     * #GP. */
-    bool (*apic_read)(void *context, uint32_t index, uint64_t *value);
-    bool (*apic_write)(void *context, uint32_t index, uint64_t value);
     uint64_t (*get_register)(void *context, enum virt_register which);
     void (*set_register)(void *context, enum virt_register which, uint64_t value);
     uint64_t (*get_segment_base)(void *context, enum virt_segment which);

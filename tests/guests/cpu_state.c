@@ -39,7 +39,7 @@ TEST(sse_state)
 {
     static const uint64_t pattern[4] = {UINT64_C(0x0123456789abcdef), UINT64_C(0xfedcba9876543210),
                                         UINT64_C(0xaaaa5555aaaa5555), UINT64_C(0x1122334455667788)};
-    uint64_t got[4];
+    uint64_t got[4] = {0};
     uint32_t mxcsr = 0x3f80; /* round up, all masked */
     uint32_t got_mxcsr;
 
@@ -62,7 +62,7 @@ TEST(avx_state)
     SKIP_UNLESS((cpuid(1, 0).ecx & 1u << 28) != 0, "no AVX");
     static const uint64_t pattern[4] = {1, 2, UINT64_C(0xdeadbeefcafebabe), 4};
     uint64_t cr4 = read_cr4();
-    uint64_t got[4];
+    uint64_t got[4] = {0};
     write_cr4(cr4 | CR4_OSXSAVE);
     __asm__ volatile("xsetbv" : : "a"(7), "d"(0), "c"(0));
     __asm__ volatile("vmovdqu %0, %%ymm7" : : "m"(pattern[0]), "m"(pattern));

@@ -1,6 +1,7 @@
 /*
  * The local APIC: timer, inter-processor interrupts to itself, priorities, errors.
  */
+#include "guest/hypercall.h"
 #include "tests/guests/interrupts.h"
 
 #define TIMER_VECTOR 0x51u
@@ -230,9 +231,19 @@ TEST_IN_BOTH_MODES(tpr_holds_back)
     CHECK_EQUAL(interrupt_count[VECTOR_LOW], 1);
 }
 
+/* Bit 3 of HYPERCALL_FEATURES, see struct virt_features. */
+static bool cpu_delivers_virtual_interrupts(void)
+{
+    return under_innkeeper() &&
+           (vmcall(HYPERCALL_TEST + HYPERCALL_FEATURES, 0, 0, 0) & 1u << 3) != 0;
+}
+
 /* Lowering TPR with interrupts off delivers nothing until they are on. */
 TEST_IN_BOTH_MODES(tpr_and_if)
 {
+    SKIP_UNLESS(
+        !cpu_delivers_virtual_interrupts(),
+        "Bochs 2.7 delivers virtual interrupts when a host interrupt comes, whatever IF is");
     write_cr8(15);
     lapic_self_ipi(VECTOR_MID);
     interrupts_on();

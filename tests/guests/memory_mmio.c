@@ -174,7 +174,7 @@ TEST(mmio_repeat)
         CHECK_EQUAL(*(volatile uint32_t *)&from_hole[i], UINT32_MAX);
     }
     /* Down, and many more than an emulator does at one go. */
-    destination = HOLE + 4 * 1999;
+    destination = HOLE + UINT64_C(4) * 1999;
     count = 2000;
     __asm__ volatile("std; rep stosl; cld" : "+D"(destination), "+c"(count) : "a"(0) : "memory");
     CHECK_EQUAL(count, 0);

@@ -127,7 +127,7 @@ def guest(image, cpu, cmdline=""):
     """A test guest: all its checks pass and it says so."""
     def case(context):
         box = context.boot("bochs", vms=f"tests/guests/{image}.json", cpu=cpu, cmdline=cmdline)
-        end = box.expect(rf"vm {image} stopped: .*", 240, reject=PANIC).group(0)
+        end = box.expect(rf"vm {image} stopped: .*\n", 240, reject=PANIC).group(0)
         failed = [line for line in box.text.splitlines() if "| FAIL" in line]
         check(not failed, "\n".join(failed))
         check("debug-exit 0x0" in end, end)
@@ -267,7 +267,7 @@ def two_guests(context):
 
 def all_cases():
     """(name, function) in the order to run them: the longest first."""
-    yield "linux: bzImage, accelerated", linux(ACCELERATED)
+    yield "linux: bzImage, latest CPU", linux(ACCELERATED)
     yield "linux: bzImage, base", linux(BASE)
     yield "linux: PVH, no APIC virtualisation", linux(ACCELERATED,
                                                       vms="tests/system/linux-pvh.json",
@@ -275,9 +275,11 @@ def all_cases():
     yield "linux: two in turn", two_guests
     yield "linux: reboot", linux_reboot
     for image in ("cpu", "interrupts", "memory", "io", "events"):
-        yield f"guest: {image}, accelerated", guest(image, ACCELERATED)
+        yield f"guest: {image}, accelerated", guest(image, ACCELERATED, "apicv=on")
         yield f"guest: {image}, base", guest(image, BASE)
+    yield "guest: interrupts, APIC accesses only", guest("interrupts", ACCELERATED)
     yield "guest: interrupts, apicv=off", guest("interrupts", ACCELERATED, "apicv=off")
+    yield "guest: events, apicv=off", guest("events", ACCELERATED, "apicv=off")
     for kind in ("spin", "exit-flood", "exit-flood-cli"):
         yield f"guest: greedy {kind}", greedy(kind, ACCELERATED)
     yield "guest: greedy spin, base", greedy("spin", BASE)

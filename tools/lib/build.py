@@ -59,7 +59,7 @@ def build(*targets):
     with open(os.path.join(BUILD, ".lock"), "w", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # ninja itself lets two builds spoil each other
         configure()
-        run_quietly(["ninja", "-C", BUILD, *targets], "the build")
+        run_quietly(["ninja", "--quiet", "-C", BUILD, *targets], "the build")
     return os.path.join(BUILD, "kernel", "image", "innkeeper-boot.elf")
 
 
@@ -131,4 +131,4 @@ def make_iso(path, kernel, vms=None, modules=None, cmdline=""):
             menu = file.read().replace(command, "\n    ".join(lines))
         with open(os.path.join(boot, "grub", "grub.cfg"), "w", encoding="utf-8") as file:
             file.write(menu)
-        run_quietly(["grub-mkrescue", "-o", path, tree], "grub-mkrescue")
+        run_quietly(["grub-mkrescue", "-o", os.path.abspath(path), tree], "grub-mkrescue")

@@ -166,6 +166,10 @@ def run(options):
     build.setup("run")
     print("run: building the kernel and the test guests", file=sys.stderr)
     kernel = build.build("images")
+    if options.iso:
+        build.make_iso(options.iso, kernel, options.vms, options.modules, options.cmdline)
+        print(f"run: wrote {options.iso}", file=sys.stderr)
+        return 0
     os.makedirs(os.path.dirname(log), exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="innkeeper-run-") as directory:
         iso = os.path.join(directory, "innkeeper.iso")

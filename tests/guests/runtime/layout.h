@@ -18,6 +18,9 @@
 #define RING2_DS  0x62
 #define TSS       0x68
 #define SPARE     0x78 /* for tests that want a descriptor of their own: two slots */
+#define TASK_A    0x88 /* 32-bit TSSs of the tests of task switches */
+#define TASK_B    0x90
+#define TASK_C    0x98
 #define GDT_SLOTS 24
 
 /* The first GiB again, accessible to ring 3, and within reach of 32-bit code. */

@@ -90,8 +90,8 @@ int lapic_fixture_setup(void **state)
     test_clock_init(&test_time);
     test_tsc_jump = 0;
     for (unsigned i = 0; i < TEST_CPUS; i++) {
-        lapic_init(&test_cpus[i].lapic, test_cpus[i].page, i, i == 0, 39, &test_time.timers, &ops,
-                   &test_cpus[i]);
+        lapic_init(&test_cpus[i].lapic, test_cpus[i].page, i, i == 0, 39, false, &test_time.timers,
+                   &ops, &test_cpus[i]);
         assert_int_equal(apic_bus_add(&test_bus, &test_cpus[i].lapic), 0);
     }
     return 0;

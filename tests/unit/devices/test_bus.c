@@ -161,6 +161,10 @@ static void memory_reaches_its_device(void **state)
     assert_int_equal(probes[2].offset, 0xfff);
     mmio_bus_write(&memory, 0xfec00fff, 2, 9);
     assert_int_equal(probes[2].writes, 1);
+    /* Whichever was found last. */
+    assert_int_equal(mmio_bus_find(&memory, 0xfec00000)->first, 0xfec00000);
+    assert_int_equal(mmio_bus_find(&memory, 0xfec00fff)->first, 0xfec00000);
+    assert_null(mmio_bus_find(&memory, 0xfec01000));
     assert_null(mmio_bus_find(&memory, 0xfedfffff));
     assert_int_equal(mmio_bus_find(&memory, 0xfee00fff)->first, 0xfee00000);
 }

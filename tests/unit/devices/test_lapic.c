@@ -56,15 +56,42 @@ static void a_request_is_seen_taken_and_ended(void **state)
     assert_int_equal(pending().apic_isr, 0x41);
     assert_int_equal(lapic_fixture_read(0, PPR), 0x40);
 
-    unsigned before = cpu->changed;
-
     lapic_fixture_write(0, EOI, 0);
-    assert_int_equal(cpu->changed, before + 1);
     assert_int_equal(pending().apic_isr, -1);
     assert_int_equal(lapic_fixture_read(0, PPR), 0);
     assert_int_equal(cpu->eois, 0); /* edge-triggered: nobody else's business */
     lapic_fixture_write(0, EOI, 0); /* nothing in service: nothing happens */
     assert_int_equal(cpu->eois, 0);
+}
+
+static unsigned changes_by_eoi(void)
+{
+    unsigned before = cpu->changed;
+
+    lapic_fixture_write(0, EOI, 0);
+    return cpu->changed - before;
+}
+
+static void eoi_is_news_when_something_waits(void **state)
+{
+    (void)state;
+    deliver(DELIVERY_FIXED, 0x41, false);
+    lapic_fixture_take(0);
+    assert_int_equal(changes_by_eoi(), 0);
+
+    deliver(DELIVERY_FIXED, 0x41, false);
+    lapic_fixture_take(0);
+    deliver(DELIVERY_FIXED, 0x31, false); /* not in IRR yet */
+    assert_int_equal(changes_by_eoi(), 1);
+
+    assert_int_equal(pending().apic_irr, 0x31);
+    deliver(DELIVERY_FIXED, 0x51, false);
+    lapic_fixture_take(0);
+    assert_int_equal(changes_by_eoi(), 1);
+
+    lapic_fixture_take(0);
+    cpu->lapic.cpu_delivers = true;
+    assert_int_equal(changes_by_eoi(), 1); /* the CPU's own note of the ISR is out of date */
 }
 
 static void the_same_vector_can_wait_while_it_is_served(void **state)
@@ -446,6 +473,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(a_request_is_seen_taken_and_ended, setup),
+        cmocka_unit_test_setup(eoi_is_news_when_something_waits, setup),
         cmocka_unit_test_setup(the_same_vector_can_wait_while_it_is_served, setup),
         cmocka_unit_test_setup(processor_priority_is_the_higher_class, setup),
         cmocka_unit_test_setup(eoi_of_a_level_interrupt_is_broadcast, setup),

@@ -361,6 +361,29 @@ static void hardware_self_ipi_in_x2apic_mode(void **state)
     assert_int_equal(lapic_fixture_read(4, 0x20), 4u << 24);
 }
 
+static void msrs_outside_the_x2apic_range(void **state)
+{
+    static const uint32_t own[] = {0x1b, 0x6e0, 0x800, 0x80b, 0x8ff};
+    static const uint32_t others[] = {0x1a, 0x1c, 0x6df, 0x6e1, 0x7ff, 0x900, 0};
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof(own) / sizeof(own[0]); i++) {
+        assert_true(lapic_has_msr(own[i]));
+    }
+    for (unsigned i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+        assert_false(lapic_has_msr(others[i]));
+    }
+    /* In every mode. */
+    assert_int_equal(msr(&test_cpus[1], 0x1b), BASE);
+    assert_int_equal(lapic_msr_write(second, 0x1b, BASE | MSR_APIC_BASE_EXTD), 0);
+    assert_int_equal(msr(&test_cpus[1], 0x1b), BASE | MSR_APIC_BASE_EXTD);
+    assert_int_equal(lapic_msr_write(second, 0x1b, BASE), -EINVAL);
+    assert_int_equal(lapic_msr_write(second, 0x80f, 0x1ff), 0);
+    assert_int_equal(lapic_msr_write(second, 0x832, 2u << 17 | 0x40), 0);
+    assert_int_equal(lapic_msr_write(second, 0x6e0, 1ull << 60), 0);
+    assert_int_equal(msr(&test_cpus[1], 0x6e0), 1ull << 60);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -379,6 +402,7 @@ int main(void)
         cmocka_unit_test_setup(cr8_limits, lapic_fixture_setup),
         cmocka_unit_test_setup(hardware_writes_do_what_emulated_ones_do, lapic_fixture_setup),
         cmocka_unit_test_setup(hardware_self_ipi_in_x2apic_mode, lapic_fixture_setup),
+        cmocka_unit_test_setup(msrs_outside_the_x2apic_range, lapic_fixture_setup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -24,6 +24,10 @@ static void set_register(struct virt_vcpu *vcpu, enum virt_register which, uint6
     cpu->registers[which] = value;
     if (which == REGISTER_RFLAGS) {
         cpu->mode.rflags = value;
+    } else if (which == REGISTER_RIP) {
+        cpu->mode.rip = value;
+    } else if (which == REGISTER_CR3) {
+        cpu->mode.cr3 = value;
     }
 }
 
@@ -37,6 +41,19 @@ static void set_segment(struct virt_vcpu *vcpu, enum virt_segment which,
                         const struct virt_segment_state *state)
 {
     ((struct fake_cpu *)vcpu)->segments[which] = *state;
+}
+
+static void get_tables(struct virt_vcpu *vcpu, struct virt_table_state *gdtr,
+                       struct virt_table_state *idtr)
+{
+    *gdtr = ((struct fake_cpu *)vcpu)->gdtr;
+    *idtr = (struct virt_table_state){0};
+}
+
+static void write_cr(struct virt_vcpu *vcpu, unsigned number, uint64_t value)
+{
+    assert_int_equal(number, 0);
+    ((struct fake_cpu *)vcpu)->mode.cr0 = value;
 }
 
 static void get_mode(struct virt_vcpu *vcpu, struct virt_mode *mode)
@@ -71,6 +88,8 @@ static const struct virt_ops fake_ops = {
     .set_register = set_register,
     .get_segment = get_segment,
     .set_segment = set_segment,
+    .get_tables = get_tables,
+    .write_cr = write_cr,
     .get_mode = get_mode,
     .complete_instruction = complete_instruction,
     .inject_exception = inject_exception,

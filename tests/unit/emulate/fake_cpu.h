@@ -18,6 +18,7 @@ struct fake_cpu {
     struct virt_vcpu vcpu; /* first: virt_ops gets a pointer to it */
     struct virt_mode mode;
     struct virt_segment_state segments[SEGMENT_COUNT];
+    struct virt_table_state gdtr;
     uint64_t registers[REGISTER_COUNT];
     /* What the emulator asked for. */
     unsigned completed; /* calls */

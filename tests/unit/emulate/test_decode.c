@@ -249,9 +249,12 @@ static void test_unknown(void **state)
     /* 15 bytes are the limit: thirteen prefixes and mov [rdi], eax fit, fourteen do not. */
     uint8_t prefixes[16];
     memset(prefixes, 0x66, sizeof(prefixes));
-    memcpy(prefixes + 13, "\x89\x07", 2);
+    prefixes[13] = 0x89;
+    prefixes[14] = 0x07;
     assert_int_equal(decode_instruction(prefixes, 16, B64, &got), DECODE_OK);
-    memcpy(prefixes + 13, "\x66\x89\x07", 3);
+    prefixes[14] = 0x89;
+    prefixes[15] = 0x07;
+    prefixes[13] = 0x66;
     assert_int_equal(decode_instruction(prefixes, 16, B64, &got), DECODE_UNKNOWN);
 }
 

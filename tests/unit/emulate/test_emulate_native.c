@@ -172,7 +172,7 @@ static bool emit_operand(struct program *program, const struct candidate *candid
     int64_t displacement = 0;
 
     if (mod == 1) {
-        displacement = (int8_t)random_bits();
+        displacement = (int64_t)(random_bits() % 256) - 128;
     } else if (mod == 2) {
         displacement = (int32_t)random_bits();
     }

@@ -44,7 +44,8 @@ static uint64_t without(uint64_t word, uint32_t bits)
     return word & ~((uint64_t)bits << 32);
 }
 
-static struct vmx_controls negotiate(const struct vmx_capabilities *capabilities, bool apic)
+static struct vmx_controls negotiate(const struct vmx_capabilities *capabilities,
+                                     enum apic_virtualization apic)
 {
     struct vmx_controls controls;
     const char *missing = NULL;
@@ -64,7 +65,7 @@ static void assert_allowed(uint32_t word, uint64_t offered)
 static void words_keep_to_what_is_allowed(void **state)
 {
     const struct vmx_capabilities capabilities = everything();
-    const struct vmx_controls controls = negotiate(&capabilities, true);
+    const struct vmx_controls controls = negotiate(&capabilities, APIC_VIRTUALIZATION_FULL);
 
     (void)state;
     assert_allowed(controls.pin, capabilities.limits.pin);
@@ -126,7 +127,9 @@ static void needed_controls_are_named(void **state)
         const char *missing = NULL;
 
         *word = without(*word, needed[i].bits);
-        assert_int_equal(vmx_negotiate_controls(&capabilities, true, &controls, &missing), -ENODEV);
+        assert_int_equal(
+            vmx_negotiate_controls(&capabilities, APIC_VIRTUALIZATION_FULL, &controls, &missing),
+            -ENODEV);
         assert_string_equal(missing, needed[i].name);
     }
 }
@@ -139,7 +142,9 @@ static void controls_that_cannot_be_off_are_named(void **state)
 
     (void)state;
     capabilities.limits.proc |= PROC_CR3_LOAD_EXITING; /* as without true controls */
-    assert_int_equal(vmx_negotiate_controls(&capabilities, true, &controls, &missing), -ENODEV);
+    assert_int_equal(
+        vmx_negotiate_controls(&capabilities, APIC_VIRTUALIZATION_FULL, &controls, &missing),
+        -ENODEV);
     assert_string_equal(missing, "guest access to CR3 without VM exits");
 }
 
@@ -162,7 +167,9 @@ static void ept_needs_its_parts(void **state)
         const char *missing = NULL;
 
         capabilities.limits.ept_vpid &= ~parts[i].bits;
-        assert_int_equal(vmx_negotiate_controls(&capabilities, true, &controls, &missing), -ENODEV);
+        assert_int_equal(
+            vmx_negotiate_controls(&capabilities, APIC_VIRTUALIZATION_FULL, &controls, &missing),
+            -ENODEV);
         assert_string_equal(missing, parts[i].name);
     }
 }
@@ -177,7 +184,7 @@ static void wanted_controls_may_be_missing(void **state)
     capabilities.limits.proc2 =
         without(capabilities.limits.proc2, PROC2_RDTSCP | PROC2_INVPCID | PROC2_VPID);
     capabilities.limits.ept_vpid &= ~(EPT_CAP_1G | EPT_CAP_ACCESSED_DIRTY);
-    controls = negotiate(&capabilities, true);
+    controls = negotiate(&capabilities, APIC_VIRTUALIZATION_FULL);
     assert_false(controls.features.preemption_timer);
     assert_false(controls.features.rdtscp);
     assert_false(controls.features.invpcid);
@@ -195,7 +202,7 @@ static void vpids_need_invvpid(void **state)
 
     (void)state;
     capabilities.limits.ept_vpid &= ~(EPT_CAP_INVVPID_SINGLE | EPT_CAP_INVVPID_ALL);
-    controls = negotiate(&capabilities, true);
+    controls = negotiate(&capabilities, APIC_VIRTUALIZATION_FULL);
     assert_false(controls.features.vpid);
     assert_int_equal(controls.proc2 & PROC2_VPID, 0);
 }
@@ -203,13 +210,13 @@ static void vpids_need_invvpid(void **state)
 static void perf_global_ctrl_goes_both_ways_or_not_at_all(void **state)
 {
     struct vmx_capabilities capabilities = everything();
-    struct vmx_controls controls = negotiate(&capabilities, true);
+    struct vmx_controls controls = negotiate(&capabilities, APIC_VIRTUALIZATION_FULL);
 
     (void)state;
     assert_true(controls.exit & EXIT_LOAD_PERF_GLOBAL_CTRL);
     assert_true(controls.entry & ENTRY_LOAD_PERF_GLOBAL_CTRL);
     capabilities.limits.entry = without(capabilities.limits.entry, ENTRY_LOAD_PERF_GLOBAL_CTRL);
-    controls = negotiate(&capabilities, true);
+    controls = negotiate(&capabilities, APIC_VIRTUALIZATION_FULL);
     assert_int_equal(controls.exit & EXIT_LOAD_PERF_GLOBAL_CTRL, 0);
     assert_int_equal(controls.entry & ENTRY_LOAD_PERF_GLOBAL_CTRL, 0);
 }
@@ -221,7 +228,7 @@ static void without_tpr_shadow_cr8_exits(void **state)
 
     (void)state;
     capabilities.limits.proc = without(capabilities.limits.proc, PROC_TPR_SHADOW);
-    controls = negotiate(&capabilities, true);
+    controls = negotiate(&capabilities, APIC_VIRTUALIZATION_FULL);
     assert_false(controls.features.tpr_shadow);
     assert_int_equal(controls.proc & (PROC_CR8_LOAD_EXITING | PROC_CR8_STORE_EXITING),
                      PROC_CR8_LOAD_EXITING | PROC_CR8_STORE_EXITING);
@@ -234,7 +241,7 @@ static void apic_virtualization_comes_in_steps(void **state)
 {
     const uint32_t delivery = PROC2_APIC_REGISTER_VIRTUALIZATION | PROC2_VIRTUAL_INTERRUPT_DELIVERY;
     struct vmx_capabilities capabilities = everything();
-    struct vmx_controls controls = negotiate(&capabilities, true);
+    struct vmx_controls controls = negotiate(&capabilities, APIC_VIRTUALIZATION_FULL);
 
     (void)state;
     assert_int_equal(controls.apic_proc2,
@@ -245,13 +252,19 @@ static void apic_virtualization_comes_in_steps(void **state)
     /* One of the two is of no use. */
     capabilities.limits.proc2 =
         without(capabilities.limits.proc2, PROC2_VIRTUAL_INTERRUPT_DELIVERY);
-    controls = negotiate(&capabilities, true);
+    controls = negotiate(&capabilities, APIC_VIRTUALIZATION_FULL);
     assert_int_equal(controls.apic_proc2, PROC2_VIRTUALIZE_APIC_ACCESSES | PROC2_VIRTUALIZE_X2APIC);
     assert_false(controls.features.apic_register_virtualization);
 
+    /* Without the CPU's own delivery, as on a CPU that gets it wrong. */
+    capabilities = everything();
+    controls = negotiate(&capabilities, APIC_VIRTUALIZATION_ACCESS);
+    assert_int_equal(controls.apic_proc2, PROC2_VIRTUALIZE_APIC_ACCESSES | PROC2_VIRTUALIZE_X2APIC);
+    assert_false(controls.features.virtual_interrupt_delivery);
+
     /* Switched off by the user: the TPR shadow stays. */
     capabilities = everything();
-    controls = negotiate(&capabilities, false);
+    controls = negotiate(&capabilities, APIC_VIRTUALIZATION_OFF);
     assert_int_equal(controls.apic_proc2, 0);
     assert_true(controls.features.tpr_shadow);
     assert_false(controls.features.virtual_interrupt_delivery);

@@ -163,9 +163,9 @@ static void test_ept_violation(void **context)
 
         assert_int_equal(exit.kind, VM_EXIT_MEMORY);
         assert_int_equal(exit.memory.guest_phys, 0xfec00010);
-        assert_int_equal(exit.memory.read, !!(bits & 1));
-        assert_int_equal(exit.memory.write, !!(bits & 2));
-        assert_int_equal(exit.memory.fetch, !!(bits & 4));
+        assert_int_equal(exit.memory.access, (bits & 1 ? VIRT_PROT_READ : 0) |
+                                                 (bits & 2 ? VIRT_PROT_WRITE : 0) |
+                                                 (bits & 4 ? VIRT_PROT_EXEC : 0));
         assert_int_equal(exit.memory.linear_valid, linear);
         assert_int_equal(exit.memory.guest_linear, linear ? 0xffff888000001234 : 0);
         assert_int_equal(exit.memory.page_walk, linear && !(bits & 0x100));
@@ -194,7 +194,7 @@ static void test_ept_misconfiguration(void **context)
     assert_true(exit.memory.misconfigured);
     assert_int_equal(exit.memory.guest_phys, 0x123456000);
     assert_false(exit.memory.linear_valid);
-    assert_false(exit.memory.read || exit.memory.write || exit.memory.fetch);
+    assert_int_equal(exit.memory.access, 0);
 }
 
 static void test_apic_access(void **context)
