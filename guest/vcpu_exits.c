@@ -96,15 +96,14 @@ static bool write_msr(struct vcpu *vcpu, uint32_t index, uint64_t value)
 static enum virt_next handle_msr_read(void *context, const struct vm_exit *exit)
 {
     struct vcpu *vcpu = context;
-    uint64_t *gpr = vcpu->cpu->gpr;
     uint64_t value;
 
     (void)exit;
-    if (!read_msr(vcpu, (uint32_t)gpr[GPR_RCX], &value)) {
+    if (!read_msr(vcpu, (uint32_t)vcpu->cpu->gpr[GPR_RCX], &value)) {
         return refuse_msr(vcpu);
     }
-    gpr[GPR_RAX] = value & LOW_HALF;
-    gpr[GPR_RDX] = value >> 32;
+    vcpu->cpu->gpr[GPR_RAX] = value & LOW_HALF;
+    vcpu->cpu->gpr[GPR_RDX] = value >> 32;
     return advance_or_leave(vcpu->vm);
 }
 

@@ -147,16 +147,12 @@ static bool no_delivery(void)
     return !(vmcs_read32(VMCS_IDT_VECTORING_INFO) & INTERRUPTION_VALID);
 }
 
-/* Next to the plain exits, which do not come here, those of devices and the interrupt window are
- * what guests do most. */
+/* Exits of which a few fields tell all, as a rule. */
 static bool read_frequent(struct vmx_vcpu *vcpu, uint32_t reason)
 {
     struct vm_exit *exit = &vcpu->exit;
 
     switch (reason) {
-    case EXIT_REASON_IO:
-        return decode_port_exit(vmcs_read_natural(VMCS_EXIT_QUALIFICATION),
-                                vmcs_read32(VMCS_EXIT_INSTRUCTION_LENGTH), exit);
     case EXIT_REASON_EPT_VIOLATION:
         return no_delivery() &&
                decode_memory_exit(vmcs_read_natural(VMCS_EXIT_QUALIFICATION),
@@ -174,9 +170,19 @@ static bool read_frequent(struct vmx_vcpu *vcpu, uint32_t reason)
     }
 }
 
-void vmx_read_exit(struct vmx_vcpu *vcpu, uint32_t reason)
+COLD static void read_other(struct vmx_vcpu *vcpu, uint32_t reason)
 {
     if (!read_frequent(vcpu, reason)) {
         take_apart(vcpu, reason, &vcpu->exit);
+    }
+}
+
+void vmx_read_exit(struct vmx_vcpu *vcpu, uint32_t reason)
+{
+    /* Next to the plain exits, which do not come here, port accesses are what guests do most. */
+    if (reason != EXIT_REASON_IO ||
+        !decode_port_exit(vmcs_read_natural(VMCS_EXIT_QUALIFICATION),
+                          vmcs_read32(VMCS_EXIT_INSTRUCTION_LENGTH), &vcpu->exit)) {
+        read_other(vcpu, reason);
     }
 }
