@@ -1,0 +1,344 @@
+#include "kernel/sched/policy.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "kernel/panic.h"
+#include "kernel/sched/fair.h"
+
+struct sched_config sched_config_for_slice(uint64_t slice)
+{
+    return (struct sched_config){
+        .slice = slice,
+        .wake_slice = slice / 4,
+        .cap_grain = slice / 8,
+        .least_run = slice / 8,
+        .balance_interval = 5 * slice,
+        .balance_horizon = 50 * slice,
+        .io_budget = slice,
+        .io_period = 5 * slice,
+        .reservable = UTILISATION_ONE * 9 / 10,
+    };
+}
+
+void sched_queue_init(struct run_queue *queue, struct sched_machine *machine, uint16_t cpu,
+                      uint64_t now)
+{
+    const struct sched_config *config = &machine->config;
+
+    memset(queue, 0, sizeof(*queue));
+    queue->machine = machine;
+    queue->config = config;
+    queue->cpu = cpu;
+    queue->charged_at = now;
+    queue->preempt_at = SCHED_NEVER;
+    queue->io.budget = config->io_budget;
+    queue->io.period = config->io_period;
+    queue->io_ready.next = &queue->io_ready;
+    queue->io_ready.previous = &queue->io_ready;
+    atomic_init(&queue->reserved, reservation_utilisation(config->io_budget, config->io_period));
+    queue->balanced_at = now;
+    queue_publish(queue);
+}
+
+int sched_entity_init(struct sched_machine *machine, struct sched_entity *entity, uint32_t weight,
+                      const struct cpu_mask *allowed, bool io)
+{
+    struct cpu_mask present = cpu_mask_first(machine->cpus);
+
+    if (weight < SCHED_WEIGHT_MIN || weight > SCHED_WEIGHT_MAX ||
+        !cpu_mask_meets(allowed, &present)) {
+        return -EINVAL;
+    }
+    memset(entity, 0, sizeof(*entity));
+    entity->weight = weight;
+    entity->allowed = *allowed;
+    entity->io = io;
+    entity->lag = -(int64_t)machine->config.slice;
+    while (!cpu_mask_has(allowed, entity->cpu)) {
+        entity->cpu++;
+    }
+    return 0;
+}
+
+/* The deadline by which the entity is entitled to run ahead of the fair; SCHED_NEVER: it is not. */
+static uint64_t urgency(const struct run_queue *queue, const struct sched_entity *entity)
+{
+    if (entity->timed == SCHED_DUE) {
+        return entity->reservation.deadline;
+    }
+    return entity->io && reservation_ready(&queue->io) ? queue->io.deadline : SCHED_NEVER;
+}
+
+static uint64_t current_urgency(const struct run_queue *queue)
+{
+    switch (queue->mode) {
+    case SCHED_RESERVED:
+        return queue->current->reservation.deadline;
+    case SCHED_IO:
+        return queue->io.deadline;
+    default:
+        return SCHED_NEVER;
+    }
+}
+
+/* What has to happen now that `entity`, which is linked, might be a better choice than current. */
+static enum sched_effect compare(struct run_queue *queue, const struct sched_entity *entity,
+                                 uint64_t event_before)
+{
+    const struct sched_entity *current = queue->current;
+
+    if (!current) {
+        return SCHED_RESCHEDULE;
+    }
+
+    uint64_t urgent = urgency(queue, entity);
+    uint64_t against = current_urgency(queue);
+
+    if (urgent < against) {
+        return SCHED_RESCHEDULE;
+    }
+    if (against == SCHED_NEVER && entity->competes && current->competes &&
+        time_before(entity->fair.key, current->fair.key) &&
+        fair_eligible(queue, entity->fair.value)) {
+        uint64_t at = queue->picked_at + queue->config->least_run;
+
+        if (at <= queue->charged_at) {
+            return SCHED_RESCHEDULE;
+        }
+        if (at < queue->preempt_at) {
+            queue->preempt_at = at;
+        }
+    }
+    return sched_next_event(queue) < event_before ? SCHED_REARM : SCHED_NOTHING;
+}
+
+/* Someone is about to come. Current's request means nothing as long as it is alone. */
+static void end_solitude(struct run_queue *queue)
+{
+    struct sched_entity *current = queue->current;
+
+    if (current && current->competes && !queue->fair.first && fair_request_left(current) == 0) {
+        fair_set_request(current, queue->config->slice);
+    }
+}
+
+enum sched_effect sched_wake(struct run_queue *queue, struct sched_entity *entity, uint64_t now)
+{
+    uint64_t event_before = sched_next_event(queue);
+
+    ASSERT(entity->state == SCHED_BLOCKED, "only a blocked entity wakes");
+    queue_charge(queue, now);
+    end_solitude(queue);
+    if (queue->competing <= 1) {
+        balance_align(queue);
+    }
+    if (reservation_exists(&entity->reservation)) {
+        reservation_wake(&entity->reservation, now);
+    }
+    queue_arrive(queue, entity, now);
+    queue_publish(queue);
+    return compare(queue, entity, event_before);
+}
+
+void sched_block(struct run_queue *queue, struct sched_entity *entity, uint64_t now)
+{
+    ASSERT(entity->state != SCHED_BLOCKED && entity->cpu == queue->cpu, "it is on this queue");
+    queue_charge(queue, now);
+    if (entity == queue->current) {
+        queue->current = NULL;
+    } else {
+        queue_unlink(queue, entity);
+    }
+    fair_leave(queue, entity);
+    if (entity->cap) {
+        if (entity->grant > 0) {
+            cap_return(entity->cap, (uint64_t)entity->grant);
+        } else {
+            (void)cap_book(entity->cap, now, (uint64_t)-entity->grant);
+        }
+        entity->grant = 0;
+        entity->throttled = false;
+    }
+    entity->state = SCHED_BLOCKED;
+    queue_publish(queue);
+}
+
+void sched_yield_to(struct run_queue *queue, struct sched_entity *favoured, uint64_t now)
+{
+    struct sched_entity *current = queue->current;
+
+    queue_charge(queue, now);
+    if (current->competes) {
+        /* As if it had just had its turn. Counted from where it is, not from its deadline: many
+         * yields are no worse than one. */
+        fair_set_request(current, 2 * queue->config->slice);
+    }
+    queue->yielding = true;
+    queue->favoured = favoured;
+}
+
+static struct sched_entity *first_due(const struct run_queue *queue)
+{
+    return (struct sched_entity *)((uintptr_t)queue->due.first -
+                                   offsetof(struct sched_entity, time));
+}
+
+static struct sched_entity *first_io(const struct run_queue *queue)
+{
+    return (struct sched_entity *)((uintptr_t)queue->io_ready.next -
+                                   offsetof(struct sched_entity, io_link));
+}
+
+/* The best of those that are linked. */
+static struct sched_entity *choose(struct run_queue *queue, enum sched_mode *mode)
+{
+    bool io = queue_io_waits(queue) && reservation_ready(&queue->io);
+    struct sched_entity *favoured = queue->favoured;
+
+    if (queue->due.first && !(io && queue->io.deadline < queue->due.first->key)) {
+        *mode = SCHED_RESERVED;
+        return first_due(queue);
+    }
+    if (io) {
+        *mode = SCHED_IO;
+        return first_io(queue);
+    }
+    *mode = SCHED_FAIR;
+    if (favoured && favoured->state == SCHED_READY && favoured->cpu == queue->cpu &&
+        favoured->competes && fair_eligible(queue, favoured->fair.value)) {
+        return favoured;
+    }
+    return fair_first(queue);
+}
+
+static void start(struct run_queue *queue, struct sched_entity *entity, enum sched_mode mode,
+                  uint64_t now)
+{
+    entity->state = SCHED_RUNNING;
+    entity->fresh = false;
+    queue->mode = mode;
+    queue->picked_at = now;
+    queue->current = entity;
+    if (entity->cap && mode == SCHED_FAIR) {
+        int64_t wanted = (int64_t)fair_request_left(entity) - entity->grant;
+
+        if (wanted > 0) {
+            entity->grant += (int64_t)cap_take(entity->cap, now, 1, (uint64_t)wanted);
+        }
+    }
+}
+
+struct sched_entity *sched_pick(struct run_queue *queue, uint64_t now)
+{
+    struct sched_entity *previous = queue->current;
+    struct sched_entity *next = NULL;
+    enum sched_mode mode = SCHED_FAIR;
+
+    queue_charge(queue, now);
+    queue_advance(queue, now);
+    queue->current = NULL;
+    if (previous && queue->yielding) {
+        next = choose(queue, &mode);
+        if (next) {
+            queue_unlink(queue, next);
+        }
+    }
+    if (previous) {
+        previous->state = SCHED_READY;
+        queue_link(queue, previous, now);
+    }
+    if (!next) {
+        next = choose(queue, &mode);
+        if (next) {
+            queue_unlink(queue, next);
+        }
+    }
+    if (next) {
+        start(queue, next, mode, now);
+        queue->picks++;
+    }
+    queue->preempt_at = SCHED_NEVER;
+    queue->yielding = false;
+    queue->favoured = NULL;
+    balance_set_idle(queue, next == NULL);
+    queue_publish(queue);
+    return next;
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* When current has run what it may run now. */
+static uint64_t turn_end(const struct run_queue *queue)
+{
+    const struct sched_entity *current = queue->current;
+    const struct reservation *paying =
+        queue->mode == SCHED_RESERVED ? &current->reservation : &queue->io;
+    uint64_t end = SCHED_NEVER;
+
+    if (queue->mode != SCHED_FAIR) {
+        int64_t left = paying->remaining > 0 ? paying->remaining : 0;
+
+        end = queue->charged_at + (uint64_t)left;
+        if (queue->mode == SCHED_IO && queue_io_waits(queue)) {
+            end = earlier(end, queue->picked_at + queue->config->slice);
+        }
+        return end;
+    }
+    if (queue->fair.first) {
+        end = queue->charged_at + fair_request_left(current);
+    }
+    if (current->cap) {
+        uint64_t left = current->grant > 0 ? (uint64_t)current->grant : 0;
+
+        end = earlier(end, queue->charged_at + left);
+    }
+    if (reservation_exists(&current->reservation)) {
+        end = earlier(end, current->reservation.deadline);
+    }
+    return end;
+}
+
+uint64_t sched_next_event(const struct run_queue *queue)
+{
+    const struct sched_entity *current = queue->current;
+    uint64_t next = queue->delayed.first ? queue->delayed.first->key : SCHED_NEVER;
+
+    if (!current) {
+        return next;
+    }
+    next = earlier(next, turn_end(queue));
+    next = earlier(next, queue->preempt_at);
+    if (!reservation_ready(&queue->io) &&
+        (queue_io_waits(queue) || (current->io && queue->mode == SCHED_FAIR))) {
+        next = earlier(next, queue->io.deadline);
+    }
+    return next;
+}
+
+enum sched_effect sched_set_weight(struct run_queue *queue, struct sched_entity *entity,
+                                   uint32_t weight, uint64_t now)
+{
+    if (entity->state == SCHED_BLOCKED) {
+        entity->weight = weight;
+        return SCHED_NOTHING;
+    }
+
+    uint64_t event_before = sched_next_event(queue);
+
+    queue_charge(queue, now);
+    if (entity == queue->current) {
+        fair_set_weight(queue, entity, weight);
+        queue_publish(queue);
+        return sched_next_event(queue) < event_before ? SCHED_REARM : SCHED_NOTHING;
+    }
+    queue_unlink(queue, entity);
+    fair_set_weight(queue, entity, weight);
+    queue_link(queue, entity, now);
+    queue_publish(queue);
+    return compare(queue, entity, event_before);
+}

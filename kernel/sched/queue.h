@@ -1,0 +1,149 @@
+/*
+ * A CPU's run queue: what can run there, in three classes.
+ *
+ *   due     entities whose reservation has budget, and the CPU's I/O server, earliest deadline
+ * first fair    everything else that can run, by weight (fair.h) delayed out of tokens or of
+ * budget; comes back at a known time
+ *
+ * An entity with a reservation is in the fair tree as well: a reservation is a floor under its
+ * share, not an addition to it, so what it runs on its budget counts against its share. Likewise
+ * for I/O threads: while the I/O server has budget they come first, beyond it they are like
+ * everything else.
+ *
+ * Everything in this directory is called with the lock of the queue held that it is given (with
+ * both locks, for two queues), unless it says otherwise; no function takes a lock itself. Times
+ * are ns since boot and never go backwards on a queue.
+ */
+#ifndef KERNEL_SCHED_QUEUE_H
+#define KERNEL_SCHED_QUEUE_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "kernel/sched/entity.h"
+#include "kernel/sched/tree.h"
+
+#define SCHED_NEVER UINT64_MAX
+
+#define LOAD_TIME_SHIFT 24 /* of ns: 67 ms */
+#define LOAD_UNIT       1024ul
+
+struct sched_config {
+    uint64_t slice;      /* how long one runs before the next has its turn */
+    uint64_t wake_slice; /* the same for the first turn after waking: shorter, so it comes sooner */
+    uint64_t cap_grain;  /* tokens that make it worth coming back for */
+    uint64_t least_run;  /* one woken by weight alone interrupts no sooner than this */
+    uint64_t balance_interval; /* how often a queue with waiters compares itself with others */
+    uint64_t balance_horizon;  /* how far ahead it looks; also the most two queues may be apart */
+    uint64_t io_budget;        /* I/O threads come first for so long ... */
+    uint64_t io_period;        /* ... in each such period */
+    uint64_t reservable;       /* of each CPU, I/O server included, in UTILISATION_ONE */
+};
+
+/* What current runs on: who pays. */
+enum sched_mode {
+    SCHED_FAIR,
+    SCHED_RESERVED,
+    SCHED_IO,
+};
+
+/* What other CPUs read of a queue without its lock; each is true of some recent moment, and no
+ * decision that must be right rests on them. */
+struct queue_summary {
+    _Atomic uint64_t virtual_time;
+    _Atomic uint64_t at; /* the time of all this */
+    _Atomic uint64_t weight;
+    _Atomic uint64_t load;
+    _Atomic uint64_t reserved_weight;
+    _Atomic uint32_t competing;
+    _Atomic uint32_t waiting;
+};
+
+struct sched_machine;
+
+struct run_queue {
+    struct sched_machine *machine;
+    const struct sched_config *config;
+    uint16_t cpu;
+
+    struct sched_entity *current; /* NULL: idle. Not in the trees, but counted in the sums */
+    enum sched_mode mode;
+    uint64_t picked_at;
+    uint64_t charged_at; /* until when current's time is accounted for */
+    uint64_t preempt_at; /* when someone who was woken is to interrupt; SCHED_NEVER */
+    bool yielding;
+    struct sched_entity *favoured; /* whom the yield is for, or NULL */
+
+    /* Fair: see fair.h. */
+    struct tree fair;
+    uint64_t origin;          /* the virtual time that `weighted_sum` counts from */
+    int64_t weighted_sum;     /* of weight * (virtual time - origin) over all who compete */
+    uint64_t weight;          /* of all who compete */
+    uint64_t reserved_weight; /* of those of them that have reservations */
+    uint64_t load;            /* mean of that over the last LOAD_TIME or so, * LOAD_UNIT */
+    uint32_t competing;
+    uint64_t axis; /* what to add to this queue's virtual times to compare them with others' */
+
+    struct tree due;           /* by deadline */
+    struct tree delayed;       /* by when they come back */
+    _Atomic uint64_t reserved; /* utilisation admitted, I/O server's included */
+
+    struct reservation io; /* the I/O server */
+    struct io_link io_ready;
+
+    uint64_t balanced_at;
+    struct queue_summary summary;
+
+    /* Statistics. */
+    uint64_t picks;
+    uint64_t pick_steps; /* tree nodes looked at by fair picks */
+    uint64_t pulled;     /* entities that came from other queues while runnable */
+};
+
+/** The load after `weight` has competed for another `ns`. */
+static inline uint64_t load_after(uint64_t load, uint64_t weight, uint64_t ns)
+{
+    uint64_t target = weight * LOAD_UNIT;
+
+    if (ns >> LOAD_TIME_SHIFT != 0) {
+        return target;
+    }
+    return load + (uint64_t)(((int64_t)(target - load) * (int64_t)ns) >> LOAD_TIME_SHIFT);
+}
+
+/** A queue's load if `weight` more (or less) had competed all the time. */
+static inline uint64_t load_with(const struct run_queue *queue, int64_t weight)
+{
+    int64_t load = (int64_t)queue->load + weight * (int64_t)LOAD_UNIT;
+
+    return load > 0 ? (uint64_t)load : 0;
+}
+
+/** Accounts for current's time up to `now`. O(1). */
+void queue_charge(struct run_queue *queue, uint64_t now);
+
+/** An entity comes to the queue, ready: links it, and wakes the I/O server if it is for that. O(log
+ * n).
+ */
+void queue_arrive(struct run_queue *queue, struct sched_entity *entity, uint64_t now);
+
+/** Puts a ready entity where it belongs: among those who compete, are due, or are delayed. What has
+ * come back to it by `now` (budget, tokens) is taken into account first. O(log n). */
+void queue_link(struct run_queue *queue, struct sched_entity *entity, uint64_t now);
+
+/** The opposite, for one that is to run, move or block: it stays counted as competing. O(log n). */
+void queue_unlink(struct run_queue *queue, struct sched_entity *entity);
+
+/** Lets everything come back whose time has come. O(log n) for each. */
+void queue_advance(struct run_queue *queue, uint64_t now);
+
+/** Writes the summary. O(1). */
+void queue_publish(struct run_queue *queue);
+
+static inline bool queue_io_waits(const struct run_queue *queue)
+{
+    return queue->io_ready.next != &queue->io_ready;
+}
+
+#endif
