@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "guest/description_sched.h"
 #include "guest/json_fields.h"
 #include "guest/memory.h"
 #include "kernel/memory/heap.h"
@@ -99,10 +100,10 @@ static int read_vcpus(struct json_reader *reader, const struct json_field *field
                       void *out)
 {
     uint64_t number;
+    int error = json_read_number(reader, field, value, 1, DESCRIPTION_VCPUS_MAX, &number);
 
-    if (json_unsigned(&reader->json, value, &number) != 0 || number < 1 ||
-        number > DESCRIPTION_VCPUS_MAX) {
-        return json_refuse(reader, field, value, "is not a number from 1 to 16");
+    if (error != 0) {
+        return error;
     }
     *(unsigned *)out = (unsigned)number;
     return 0;
@@ -195,18 +196,51 @@ static int read_multiboot(struct json_reader *reader, const struct json_field *f
     return json_read_object(reader, "\"multiboot\"", fields, 3, value, vm, &present);
 }
 
-enum vm_field { VM_NAME, VM_MEMORY, VM_VCPUS, VM_TEST_DEVICE, VM_LINUX, VM_MULTIBOOT, VM_FIELDS };
+enum vm_field {
+    VM_NAME,
+    VM_MEMORY,
+    VM_VCPUS,
+    VM_SCHED,
+    VM_AUTOSTART,
+    VM_TEST_DEVICE,
+    VM_LINUX,
+    VM_MULTIBOOT,
+    VM_FIELDS
+};
 
 static const struct json_field vm_fields[VM_FIELDS] = {
     [VM_NAME] = {"name", read_vm_name, offsetof(struct vm_description, name), DESCRIPTION_NAME_SIZE,
                  true},
     [VM_MEMORY] = {"memory", read_memory, offsetof(struct vm_description, memory), 0, true},
     [VM_VCPUS] = {"vcpus", read_vcpus, offsetof(struct vm_description, vcpus), 0, false},
+    [VM_SCHED] = {"sched", description_read_sched, offsetof(struct vm_description, sched), 0,
+                  false},
+    [VM_AUTOSTART] = {"autostart", json_read_bool, offsetof(struct vm_description, autostart), 0,
+                      false},
     [VM_TEST_DEVICE] = {"test-device", json_read_bool, offsetof(struct vm_description, test_device),
                         0, false},
     [VM_LINUX] = {"linux", read_linux, 0, 0, false},
     [VM_MULTIBOOT] = {"multiboot", read_multiboot, 0, 0, false},
 };
+
+/* A cap speaks of all vCPUs together, which may be told of after it. */
+static int check_cap(struct json_reader *reader, json_value value, const struct vm_description *vm)
+{
+    const struct sched_description *sched = &vm->sched;
+
+    if (sched->cap > vm->vcpus * DESCRIPTION_CAP_PERCENT_MAX) {
+        return json_report(reader, json_offset(&reader->json, value),
+                           "VM \"%s\": \"cap\": %u is more than %u vCPU%s can use (%u)", vm->name,
+                           sched->cap, vm->vcpus, vm->vcpus > 1 ? "s" : "",
+                           vm->vcpus * DESCRIPTION_CAP_PERCENT_MAX);
+    }
+    if (sched->cap != 0 && sched->budget * vm->vcpus * 100 > sched->cap * sched->period) {
+        return json_report(reader, json_offset(&reader->json, value),
+                           "VM \"%s\": its vCPUs reserve more than its \"cap\" of %u allows",
+                           vm->name, sched->cap);
+    }
+    return 0;
+}
 
 static int read_vm(struct json_reader *reader, json_value value, struct vm_description *vm)
 {
@@ -215,6 +249,8 @@ static int read_vm(struct json_reader *reader, json_value value, struct vm_descr
 
     memset(vm, 0, sizeof(*vm));
     vm->vcpus = 1;
+    vm->autostart = true;
+    description_default_sched(&vm->sched);
     int error = json_read_object(reader, "a VM", vm_fields, VM_FIELDS, value, vm, &present);
     if (error != 0) {
         return error;
@@ -223,7 +259,7 @@ static int read_vm(struct json_reader *reader, json_value value, struct vm_descr
         return json_report(reader, json_offset(&reader->json, value),
                            "VM \"%s\" needs either \"linux\" or \"multiboot\"", vm->name);
     }
-    return 0;
+    return check_cap(reader, value, vm);
 }
 
 static bool is_name_taken(const struct vm_description *vms, unsigned count, const char *name)

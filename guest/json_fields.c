@@ -146,3 +146,16 @@ int json_read_bool(struct json_reader *reader, const struct json_field *field, j
     }
     return 0;
 }
+
+int json_read_number(struct json_reader *reader, const struct json_field *field, json_value value,
+                     uint64_t min, uint64_t max, uint64_t *out)
+{
+    char text[QUOTE_SIZE];
+
+    if (json_unsigned(&reader->json, value, out) == 0 && *out >= min && *out <= max) {
+        return 0;
+    }
+    return json_report(reader, json_offset(&reader->json, value),
+                       "\"%s\": '%s' is not a number from %lu to %lu", field->key,
+                       quote(reader, value, text), min, max);
+}

@@ -52,4 +52,8 @@ int json_read_text(struct json_reader *reader, const struct json_field *field, j
 int json_read_bool(struct json_reader *reader, const struct json_field *field, json_value value,
                    void *out);
 
+/** Reads a number from `min` to `max`; anything else is refused with these limits. 0 or -EINVAL. */
+int json_read_number(struct json_reader *reader, const struct json_field *field, json_value value,
+                     uint64_t min, uint64_t max, uint64_t *out);
+
 #endif

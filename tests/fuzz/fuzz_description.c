@@ -24,6 +24,7 @@ static void count_report(void *context, const char *message)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct vm_description vms[VMS_MAX];
+    const struct cpu_mask all = cpu_mask_first(SCHED_CPUS_MAX);
     unsigned count;
 
     reports = 0;
@@ -34,8 +35,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         abort();
     }
     for (unsigned i = 0; i < count; i++) {
+        const struct sched_description *sched = &vms[i].sched;
+
+        if (sched->weight < DESCRIPTION_WEIGHT_MIN || sched->weight > DESCRIPTION_WEIGHT_MAX ||
+            sched->cap > vms[i].vcpus * DESCRIPTION_CAP_PERCENT_MAX ||
+            sched->budget > sched->period || sched->period > DESCRIPTION_PERIOD_MAX ||
+            !cpu_mask_meets(&sched->cpus, &all)) {
+            abort();
+        }
         if (vms[i].name[0] == '\0' || vms[i].image[0] == '\0' || vms[i].vcpus < 1 ||
-            vms[i].memory < DESCRIPTION_MEMORY_MIN ||
+            vms[i].vcpus > DESCRIPTION_VCPUS_MAX || vms[i].memory < DESCRIPTION_MEMORY_MIN ||
             vms[i].module_count > DESCRIPTION_MODULES_MAX) {
             abort();
         }

@@ -186,7 +186,7 @@ static void test_keys(void **state)
     (void)state;
     assert_vm_refused("{\"name\":\"a\",\n  \"memroy\":\"2M\"}",
                       "vms.json:3:3: unknown key \"memroy\"; a VM may have: name, memory, vcpus, "
-                      "test-device, linux, multiboot\n");
+                      "sched, autostart, test-device, linux, multiboot\n");
     assert_vm_refused("{\"linux\":{\"image\":\"a\"}}",
                       "vms.json:2:11: unknown key \"image\"; \"linux\" may have: kernel, initrd, "
                       "cmdline\n");
@@ -226,6 +226,158 @@ static void test_values(void **state)
     assert_vm_refused("{\"memory\":\"0123456789012345678901234567890123456789\"}",
                       "vms.json:2:11: \"memory\": '012345678901234567890123456789012345...' is not "
                       "a size (such as \"256M\")\n");
+}
+
+/* A VM with this "sched". */
+static const char *with_sched(const char *vcpus, const char *sched)
+{
+    static char text[512];
+
+    snprintf(text, sizeof(text),
+             "{\"sched\":%s,\"name\":\"a\",\"memory\":\"2M\",\"vcpus\":%s," IMAGE "}", sched,
+             vcpus);
+    return text;
+}
+
+static void test_sched_defaults(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        assert_accepted(i == 0 ? "{\"name\":\"a\",\"memory\":\"2M\"," IMAGE "}"
+                               : with_sched("1", "{}"));
+        assert_true(vms[0].autostart);
+        assert_int_equal(vms[0].sched.weight, 100);
+        assert_int_equal(vms[0].sched.cap, 0);
+        assert_int_equal(vms[0].sched.budget, 0);
+        assert_int_equal(vms[0].sched.period, 0);
+        for (unsigned cpu = 0; cpu < SCHED_CPUS_MAX; cpu++) {
+            assert_true(cpu_mask_has(&vms[0].sched.cpus, cpu));
+        }
+    }
+}
+
+static void test_sched(void **state)
+{
+    (void)state;
+    assert_accepted(with_sched("3",
+                               "{\"weight\":10000,\"cap\":300,\"reservation\":{\"budget\":\"2ms\","
+                               "\"period\":\"1s\"},\"cpus\":\"0-1,3\"}"));
+    assert_int_equal(vms[0].sched.weight, 10000);
+    assert_int_equal(vms[0].sched.cap, 300);
+    assert_int_equal(vms[0].sched.budget, 2000000);
+    assert_int_equal(vms[0].sched.period, 1000000000);
+    assert_accepted(with_sched("1", "{\"reservation\":{\"budget\":10,\"period\":\"100us\"}}"));
+    assert_int_equal(vms[0].sched.budget, 10000);
+    assert_int_equal(vms[0].sched.period, 100000);
+    assert_accepted(with_sched("1", "{\"cap\":50,\"reservation\":{\"budget\":50,\"period\":100}}"));
+    assert_accepted("{\"name\":\"a\",\"memory\":\"2M\",\"autostart\":false," IMAGE "}");
+    assert_false(vms[0].autostart);
+}
+
+static void test_cpus(void **state)
+{
+    static const struct {
+        const char *text;
+        uint64_t words[CPU_MASK_WORDS];
+    } right[] = {
+        {"\"0-1,3\"", {0xb}},
+        {"\"0\"", {1}},
+        {"\"63-64,255\"", {1ul << 63, 1, 0, 1ul << 63}},
+        {"\"0-255\"", {~0ul, ~0ul, ~0ul, ~0ul}},
+        {"\"!0\"", {~1ul, ~0ul, ~0ul, ~0ul}},
+        {"\"!2-127,130\"", {3, 0, ~4ul, ~0ul}},
+        {"[0, 255, 2]", {5, 0, 0, 1ul << 63}},
+    };
+    static const struct {
+        const char *text;
+        const char *problem;
+    } wrong[] = {
+#define NO_LIST " is not a list of CPUs (such as \"0-1,3\", \"!0\" or [0, 1])"
+        {"\"\"", "\"cpus\": ''" NO_LIST},
+        {"\"!\"", "\"cpus\": '!'" NO_LIST},
+        {"\"0,\"", "\"cpus\": '0,'" NO_LIST},
+        {"\"0 1\"", "\"cpus\": '0 1'" NO_LIST},
+        {"\"2-1\"", "\"cpus\": '2-1'" NO_LIST},
+        {"\"1-\"", "\"cpus\": '1-'" NO_LIST},
+        {"\"-1\"", "\"cpus\": '-1'" NO_LIST},
+        {"\"1-2-3\"", "\"cpus\": '1-2-3'" NO_LIST},
+        {"\"0,!1\"", "\"cpus\": '0,!1'" NO_LIST},
+        {"3", "\"cpus\": '3'" NO_LIST},
+        {"\"256\"", "\"cpus\": CPUs are numbered 0 to 255"},
+        {"\"0-256\"", "\"cpus\": CPUs are numbered 0 to 255"},
+        {"\"300-2\"", "\"cpus\": CPUs are numbered 0 to 255"},
+        {"\"99999999999999999999\"", "\"cpus\": CPUs are numbered 0 to 255"},
+        {"\"!0-255\"", "\"cpus\": '!0-255' leaves no CPU"},
+        {"[]", "\"cpus\": '[]' leaves no CPU"},
+    };
+    char text[128];
+    char report[256];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(right) / sizeof(right[0]); i++) {
+        snprintf(text, sizeof(text), "{\"cpus\":%s}", right[i].text);
+        assert_accepted(with_sched("1", text));
+        assert_memory_equal(vms[0].sched.cpus.words, right[i].words, sizeof(right[i].words));
+    }
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        snprintf(text, sizeof(text), "{\"cpus\":%s}", wrong[i].text);
+        snprintf(report, sizeof(report), "vms.json:2:18: %s\n", wrong[i].problem);
+        assert_vm_refused(with_sched("1", text), report);
+    }
+    assert_vm_refused(with_sched("1", "{\"cpus\":[0,256]}"),
+                      "vms.json:2:21: \"cpus\": '256' is not a number from 0 to 255\n");
+    assert_vm_refused(with_sched("1", "{\"cpus\":[\"0\"]}"),
+                      "vms.json:2:19: \"cpus\": '0' is not a number from 0 to 255\n");
+}
+
+static void test_sched_refused(void **state)
+{
+    static const struct {
+        const char *vcpus;
+        const char *sched;
+        const char *report;
+    } wrong[] = {
+#define NO_TIME " is not a time (such as \"500us\", \"2ms\" or microseconds)"
+        {"1", "7", "10: \"sched\" must be an object, in {}"},
+        {"1", "{\"wieght\":1}",
+         "11: unknown key \"wieght\"; \"sched\" may have: weight, cap, reservation, cpus"},
+        {"1", "{\"weight\":0}", "20: \"weight\": '0' is not a number from 1 to 10000"},
+        {"1", "{\"weight\":10001}", "20: \"weight\": '10001' is not a number from 1 to 10000"},
+        {"1", "{\"cap\":0}", "17: \"cap\": '0' is not a number from 1 to 1600"},
+        {"1", "{\"cap\":\"20%\"}", "17: \"cap\": '20%' is not a number from 1 to 1600"},
+        {"16", "{\"cap\":1601}", "17: \"cap\": '1601' is not a number from 1 to 1600"},
+        {"1", "{\"cap\":101}", "1: VM \"a\": \"cap\": 101 is more than 1 vCPU can use (100)"},
+        {"2", "{\"cap\":201}", "1: VM \"a\": \"cap\": 201 is more than 2 vCPUs can use (200)"},
+        {"2", "{\"cap\":99,\"reservation\":{\"budget\":50,\"period\":100}}",
+         "1: VM \"a\": its vCPUs reserve more than its \"cap\" of 99 allows"},
+        {"1", "{\"reservation\":{\"budget\":50}}", "25: \"reservation\" needs \"period\""},
+        {"1", "{\"reservation\":{\"period\":\"1ms\"}}", "25: \"reservation\" needs \"budget\""},
+        {"1", "{\"reservation\":{\"budget\":\"2\",\"period\":1}}", "35: \"budget\": '2'" NO_TIME},
+        {"1", "{\"reservation\":{\"budget\":\"2 ms\"}}", "35: \"budget\": '2 ms'" NO_TIME},
+        {"1", "{\"reservation\":{\"budget\":\"ms\"}}", "35: \"budget\": 'ms'" NO_TIME},
+        {"1", "{\"reservation\":{\"budget\":1.5}}", "35: \"budget\": '1.5'" NO_TIME},
+        {"1", "{\"reservation\":{\"budget\":9}}",
+         "35: \"budget\": '9' is too short (10us at least)"},
+        {"1", "{\"reservation\":{\"budget\":18446744073709552}}",
+         "35: \"budget\": '18446744073709552' is too long"},
+        {"1", "{\"reservation\":{\"budget\":\"18446744074s\"}}",
+         "35: \"budget\": '18446744074s' is too long"},
+        {"1", "{\"reservation\":{\"period\":99}}",
+         "35: \"period\": '99' is not within 100us and 1s"},
+        {"1", "{\"reservation\":{\"period\":\"2s\"}}",
+         "35: \"period\": '2s' is not within 100us and 1s"},
+        {"1", "{\"reservation\":{\"budget\":\"2ms\",\"period\":\"1ms\"}}",
+         "25: \"reservation\": the budget is longer than the period"},
+    };
+    char report[256];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        snprintf(report, sizeof(report), "vms.json:2:%s\n", wrong[i].report);
+        assert_vm_refused(with_sched(wrong[i].vcpus, wrong[i].sched), report);
+    }
+    assert_vm_refused("{\"autostart\":1}",
+                      "vms.json:2:14: \"autostart\": '1' is neither true nor false\n");
 }
 
 static void test_strings(void **state)
@@ -381,6 +533,10 @@ static void test_mutations(void **state)
 {
     static const char text[] =
         "{\"vms\":[{\"name\":\"a\",\"memory\":\"2M\",\"vcpus\":2,\"test-device\":false,"
+        "\"autostart\":true,"
+        "\"sched\":{\"weight\":7,\"cap\":100,\"cpus\":\"!0,2-3\",\"reservation\":{\"budget\":"
+        "\"1ms\","
+        "\"period\":9000}},"
         "\"multiboot\":{\"image\":\"i\\u00e9\",\"cmdline\":\"c\",\"modules\":[\"m\",{\"name\":"
         "\"n\"}]}},"
         "{\"name\":\"b\",\"memory\":4194304,\"linux\":{\"kernel\":\"k\",\"initrd\":\"r\"}}]}";
@@ -411,6 +567,10 @@ int main(void)
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_keys),
         cmocka_unit_test(test_values),
+        cmocka_unit_test(test_sched_defaults),
+        cmocka_unit_test(test_sched),
+        cmocka_unit_test(test_cpus),
+        cmocka_unit_test(test_sched_refused),
         cmocka_unit_test(test_strings),
         cmocka_unit_test(test_cmdline_length),
         cmocka_unit_test(test_wrong_vm_is_refused_alone),
