@@ -6,6 +6,7 @@
 
 #include "kernel/acpi/acpi.h"
 #include "kernel/cpu/interrupts.h"
+#include "kernel/cpu/percpu.h"
 #include "kernel/cpu/x86.h"
 #include "kernel/log.h"
 #include "kernel/memory/paging.h"
@@ -85,6 +86,11 @@ uint32_t apic_id(void)
     uint32_t id = apic_read(APIC_ID);
 
     return x2apic ? id : id >> 24;
+}
+
+bool apic_is_x2apic(void)
+{
+    return x2apic;
 }
 
 void apic_eoi(void)
@@ -176,7 +182,9 @@ void apic_init(void)
     apic_write(APIC_ERROR, 0); /* forget errors from before */
     apic_write(APIC_ERROR, 0);
     apic_write(APIC_LVT_ERROR, error_vector);
-    log_info("local APIC %u: %s mode", apic_id(), x2apic ? "x2APIC" : "xAPIC");
+    if (this_cpu()->index == 0) {
+        log_info("local APIC %u: %s mode", apic_id(), x2apic ? "x2APIC" : "xAPIC");
+    }
 }
 
 static void send(uint32_t id, uint32_t command)

@@ -5,6 +5,7 @@
 #ifndef KERNEL_APIC_H
 #define KERNEL_APIC_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* Delivered when a request vanished before its acknowledge; takes no EOI. */
@@ -16,6 +17,9 @@ void apic_init(void);
 
 /** This CPU's APIC id: 8 bits in xAPIC mode, 32 in x2APIC mode. */
 uint32_t apic_id(void);
+
+/** Whether this machine's APICs are in x2APIC mode. After apic_init. */
+bool apic_is_x2apic(void);
 
 /** End of interrupt: the highest interrupt in service has been handled. */
 void apic_eoi(void);

@@ -19,6 +19,7 @@
 #include "kernel/memory/paging.h"
 #include "kernel/pic.h"
 #include "kernel/selftest.h"
+#include "kernel/smp.h"
 #include "kernel/symbols.h"
 #include "kernel/time.h"
 #include "manage/host.h"
@@ -50,6 +51,14 @@ static void start_memory(uint64_t information)
              boot_info()->module_count);
 }
 
+/* What CPUs do when there is nothing to do. */
+static void idle(void)
+{
+    for (;;) {
+        sti_hlt();
+    }
+}
+
 static void start_devices(void)
 {
     framebuffer_init();
@@ -60,6 +69,7 @@ static void start_devices(void)
     time_init();
     apic_timer_init();
     serial_connect();
+    smp_start(idle);
 }
 
 static void describe_virtualization(void)

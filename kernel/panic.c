@@ -11,10 +11,12 @@
 #include "kernel/boot/boot.h"
 #include "kernel/boot/boot_info.h"
 #include "kernel/cpu/exception.h"
+#include "kernel/cpu/percpu.h"
 #include "kernel/cpu/x86.h"
 #include "kernel/log.h"
 #include "kernel/memory/paging.h"
 #include "kernel/power.h"
+#include "kernel/smp.h"
 #include "kernel/symbols.h"
 
 #define MESSAGE_MAX   200
@@ -28,7 +30,8 @@ struct stack_frame {
     uint64_t return_address;
 };
 
-/* How many panics have begun. The report itself may fault, and another CPU may panic meanwhile. */
+/* The CPU that reports, and how often it has panicked: the report itself may fault. */
+static _Atomic(const struct percpu *) reporter;
 static atomic_uint begun;
 
 static _Noreturn void halt(void)
@@ -121,9 +124,14 @@ static void log_frame(const struct exception_frame *frame)
 
 static void begin(const char *message)
 {
+    const struct percpu *first = NULL;
     unsigned before;
 
     cli();
+    /* Two at a time make no legible report: the second CPU waits to be stopped. */
+    if (!atomic_compare_exchange_strong(&reporter, &first, this_cpu()) && first != this_cpu()) {
+        halt();
+    }
     before = atomic_fetch_add(&begun, 1);
     if (before > 1) {
         halt();
@@ -133,7 +141,8 @@ static void begin(const char *message)
         log_flush();
         halt();
     }
-    log_error("panic: %s", message);
+    smp_stop_others();
+    log_error("panic: %s (on CPU %u)", message, this_cpu()->index);
 }
 
 /* Stays for a person to read, unless the command line wants the machine back. */

@@ -4,6 +4,7 @@
 #include "kernel/cpu/x86.h"
 #include "kernel/log.h"
 #include "kernel/memory/paging.h"
+#include "kernel/smp.h"
 
 /* PM1 control register (ACPI 6.5, table 4.13). */
 #define PM1_SCI_ENABLED      0x0001u
@@ -67,6 +68,7 @@ _Noreturn void power_off(void)
 {
     const struct acpi_info *info = acpi_info();
 
+    smp_stop_others();
     log_info("power off");
     log_flush();
     cli();
@@ -116,6 +118,7 @@ _Noreturn void power_reset(void)
 {
     static const struct descriptor_table no_idt = {.limit = 0, .base = 0};
 
+    smp_stop_others();
     log_info("reset");
     log_flush();
     cli();

@@ -234,6 +234,7 @@ boot_gdt_end:
 
     .section .bss.boot, "aw", @nobits
     .balign 4096
+    .globl boot_top /* trampoline.S: other CPUs come by the same way */
 boot_top:
     .skip 4096
 boot_low:

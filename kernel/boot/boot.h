@@ -14,6 +14,9 @@ extern uint64_t boot_tsc;
 /** Physical address of the image: where the boot loader put it, a multiple of 2 MiB. */
 extern uint64_t kernel_image_phys;
 
+/** The first page tables: the low 4 GiB at 0 and in the direct map, and the image. */
+extern char boot_top[];
+
 /* Page-aligned borders of the image: text from image_start, then read-only data, then data. */
 extern char image_start[];
 extern char rodata_start[];

@@ -1,6 +1,7 @@
 #include "kernel/cpu/interrupts.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stddef.h>
 
 #include "kernel/apic.h"
@@ -20,7 +21,7 @@ struct handler {
 };
 
 static struct handler handlers[VECTORS];
-static uint64_t unexpected[VECTORS];
+static atomic_uint unexpected[VECTORS];
 static struct spinlock lock;
 
 int interrupt_vector_alloc(interrupt_handler handler, void *context)
@@ -49,7 +50,7 @@ void interrupt_dispatch(uint8_t vector)
         handler->function(handler->context);
     } else if (vector == APIC_SPURIOUS_VECTOR) {
         return; /* was never in service */
-    } else if (unexpected[vector]++ == 0) {
+    } else if (atomic_fetch_add(&unexpected[vector], 1) == 0) {
         log_warn("interrupt: vector %u came and nobody expects it", vector);
     }
     apic_eoi();

@@ -23,6 +23,7 @@
 static struct buddy buddy;
 static struct range_list free_ranges;
 static struct spinlock lock;
+static uint64_t low_frame;
 
 static void keep_out(uint64_t base, uint64_t size)
 {
@@ -34,6 +35,23 @@ static void keep_out(uint64_t base, uint64_t size)
         end > UINT64_MAX - FRAME_SIZE ? end : (end + FRAME_SIZE - 1) & ~(uint64_t)(FRAME_SIZE - 1);
     if (!range_list_remove(&free_ranges, base, end)) {
         log_warn("memory: the map has too many pieces; memory from 0x%lx up is left unused", end);
+    }
+}
+
+/* The highest whole frame below 1 MiB that is free, but for the first: real-mode vectors lie there.
+ */
+static void choose_low_frame(void)
+{
+    for (unsigned i = 0; i < free_ranges.count && free_ranges.ranges[i].base < LOW_MEMORY_END;
+         i++) {
+        uint64_t end = free_ranges.ranges[i].end;
+        uint64_t frame;
+
+        end = end < LOW_MEMORY_END ? end : LOW_MEMORY_END;
+        frame = (end & ~(uint64_t)(FRAME_SIZE - 1)) - FRAME_SIZE;
+        if (end >= 2 * FRAME_SIZE && frame >= free_ranges.ranges[i].base) {
+            low_frame = frame;
+        }
     }
 }
 
@@ -60,7 +78,6 @@ static void collect_free_ranges(const struct boot_info *boot)
             keep_out(boot->memory[i].base, boot->memory[i].size);
         }
     }
-    keep_out(0, LOW_MEMORY_END);
     keep_out(kernel_image_phys, (uint64_t)(image_end - image_start));
     for (unsigned i = 0; i < boot->module_count; i++) {
         keep_out(boot->modules[i].phys, boot->modules[i].size);
@@ -74,6 +91,8 @@ static void collect_free_ranges(const struct boot_info *boot)
         keep_out(boot->framebuffer.phys,
                  (uint64_t)boot->framebuffer.pitch * boot->framebuffer.height);
     }
+    choose_low_frame();
+    keep_out(0, LOW_MEMORY_END);
 }
 
 /* Takes `size` bytes out of the free ranges for good. */
@@ -144,6 +163,11 @@ void frame_free(uint64_t phys, unsigned order)
     buddy_free(&buddy, phys, order);
     spin_unlock(&lock);
     interrupts_restore(were_on);
+}
+
+uint64_t frame_low(void)
+{
+    return low_frame;
 }
 
 unsigned frame_order(uint64_t phys)
