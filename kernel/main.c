@@ -1,6 +1,7 @@
 /*
  * Puts the house together: brings the machine up, stage by stage, each with a line of facts.
  */
+#include <stddef.h>
 #include <string.h>
 
 #include "drivers/framebuffer.h"
@@ -72,6 +73,13 @@ static void start_devices(void)
     smp_start(idle);
 }
 
+/* A CPU that refuses has said so, and runs no guests. */
+static void enable_vmx(void *context)
+{
+    (void)context;
+    (void)vmx_enable_cpu();
+}
+
 static void describe_virtualization(void)
 {
     const struct virt_features *features = virt->features;
@@ -124,6 +132,9 @@ static bool start_virtualization(void)
     }
     if (vmx_enable_cpu()) {
         return false;
+    }
+    for (unsigned i = 1; i < smp_count(); i++) {
+        smp_call(smp_cpu(i), enable_vmx, NULL);
     }
     virt = &vmx_ops;
     describe_virtualization();

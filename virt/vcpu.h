@@ -250,15 +250,16 @@ struct virt_ops {
 
     /** A vCPU in the architectural RESET state, not loaded. 0, -ENOMEM or -ENODEV. */
     int (*vcpu_create)(struct virt_vcpu **vcpu, const struct virt_vcpu_config *config);
-    /** Must not be loaded anywhere. */
+    /** Must not be loaded anywhere: vcpu_put comes first. */
     void (*vcpu_destroy)(struct virt_vcpu *vcpu);
     /** Back to the architectural RESET state (SDM vol. 3, table 10-1), any pending event dropped.
      */
     void (*vcpu_reset)(struct virt_vcpu *vcpu);
-    /** Makes the vCPU this CPU's current one; whoever was loaded is put first. */
+    /** Makes the vCPU this CPU's current one; whoever was loaded is put first. It may still be
+     * loaded on another CPU, which is not running it. */
     void (*vcpu_load)(struct virt_vcpu *vcpu);
-    /** Takes the vCPU off this CPU, so that another may load it; nothing if it is loaded nowhere.
-     */
+    /** Takes the vCPU off the CPU on which it is loaded, whichever that is; nothing if it is loaded
+     * nowhere. Nobody may be running it. */
     void (*vcpu_put)(struct virt_vcpu *vcpu);
 
     /**

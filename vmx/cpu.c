@@ -188,6 +188,7 @@ int vmx_enable_cpu(void)
         goto refused;
     }
     flush_all();
+    cpu->percpu = this_cpu();
     cpu->vmxon_region = region;
     this_cpu()->virt = cpu;
     return 0;

@@ -2,10 +2,12 @@
 #include <errno.h>
 #include <string.h>
 
+#include "kernel/cpu/interrupts.h"
 #include "kernel/memory/frames.h"
 #include "kernel/memory/heap.h"
 #include "kernel/memory/paging.h"
 #include "kernel/panic.h"
+#include "kernel/smp.h"
 #include "vmx/definitions.h"
 #include "vmx/ept.h"
 #include "vmx/instructions.h"
@@ -43,14 +45,34 @@ static void flush_space(const struct virt_space *space)
     ASSERT(done, "the CPU carries out an INVEPT of a type that it offers");
 }
 
-/* vCPUs of this space that are loaded elsewhere: there is no elsewhere while the kernel runs guests
- * on the boot CPU alone. Those not loaded learn of it in space_refresh. */
+static void flush_here(void *context)
+{
+    if (vmx_this_cpu()) {
+        flush_space(context);
+    }
+}
+
+/* On all CPUs, whether or not a vCPU of this space is loaded there now: what one cached when a vCPU
+ * was there would still be used when it comes again. */
 static void invalidate(void *context)
 {
-    struct virt_space *space = context;
+    flush_here(context);
+    smp_call_others(flush_here, context);
+}
 
-    space->generation++;
-    flush_space(space);
+/* Interrupts off, for as long as the lock is held. */
+static bool lock_space(struct virt_space *space)
+{
+    bool interrupts = interrupts_save();
+
+    smp_lock(&space->lock);
+    return interrupts;
+}
+
+static void unlock_space(struct virt_space *space, bool interrupts)
+{
+    spin_unlock(&space->lock);
+    interrupts_restore(interrupts);
 }
 
 struct virt_space *space_create(void)
@@ -73,14 +95,13 @@ struct virt_space *space_create(void)
         kfree(space);
         return NULL;
     }
-    /* The root's frame may have been another space's root, under the same EPT pointer. */
-    flush_space(space);
     return space;
 }
 
 void space_destroy(struct virt_space *space)
 {
-    flush_space(space);
+    /* The root's frame may become another space's root, under the same EPT pointer. */
+    invalidate(space);
     ept_destroy(&space->ept);
     if (space->apic_access_page) {
         frame_free(space->apic_access_page, 0);
@@ -91,19 +112,30 @@ void space_destroy(struct virt_space *space)
 int space_map(struct virt_space *space, uint64_t guest_phys, uint64_t host_phys, uint64_t size,
               unsigned prot, enum virt_memory_type type)
 {
-    return ept_map(&space->ept, guest_phys, host_phys, size, prot, type);
+    bool interrupts = lock_space(space);
+    int error = ept_map(&space->ept, guest_phys, host_phys, size, prot, type);
+
+    unlock_space(space, interrupts);
+    return error;
 }
 
 int space_unmap(struct virt_space *space, uint64_t guest_phys, uint64_t size)
 {
-    return ept_unmap(&space->ept, guest_phys, size);
+    bool interrupts = lock_space(space);
+    int error = ept_unmap(&space->ept, guest_phys, size);
+
+    unlock_space(space, interrupts);
+    return error;
 }
 
 uint64_t space_page_size(struct virt_space *space, uint64_t guest_phys)
 {
+    bool interrupts = lock_space(space);
     struct ept_mapping mapping;
+    bool mapped = ept_lookup(&space->ept, guest_phys, &mapping);
 
-    return ept_lookup(&space->ept, guest_phys, &mapping) ? mapping.page_size : 0;
+    unlock_space(space, interrupts);
+    return mapped ? mapping.page_size : 0;
 }
 
 void vmx_flush_linear(const struct vmx_vcpu *vcpu)
@@ -122,22 +154,11 @@ void vmx_flush_linear(const struct vmx_vcpu *vcpu)
     ASSERT(done, "the CPU carries out an INVVPID of a type that it offers");
 }
 
-void space_refresh(struct vmx_vcpu *vcpu, bool moved)
-{
-    if (moved) {
-        vmx_flush_linear(vcpu);
-    }
-    if (moved || vcpu->space_generation != vcpu->space->generation) {
-        flush_space(vcpu->space);
-        vcpu->space_generation = vcpu->space->generation;
-    }
-}
-
 /*
  * The page is a marker for the CPU and never holds data, unless a vCPU in another APIC mode touches
  * it while one in xAPIC mode keeps it mapped: so every space has its own.
  */
-int space_map_apic_access(struct virt_space *space)
+static int map_apic_access(struct virt_space *space)
 {
     int error;
 
@@ -159,8 +180,19 @@ int space_map_apic_access(struct virt_space *space)
     return 0;
 }
 
+int space_map_apic_access(struct virt_space *space)
+{
+    bool interrupts = lock_space(space);
+    int error = map_apic_access(space);
+
+    unlock_space(space, interrupts);
+    return error;
+}
+
 void space_unmap_apic_access(struct virt_space *space)
 {
+    bool interrupts = lock_space(space);
+
     space->apic_access_users--;
     if (space->apic_access_users == 0) {
         /* The page was mapped as 4 KiB, so there is nothing to split and no memory to run short. */
@@ -168,4 +200,5 @@ void space_unmap_apic_access(struct virt_space *space)
 
         ASSERT(!error, "a 4 KiB mapping can be undone without memory");
     }
+    unlock_space(space, interrupts);
 }

@@ -3,8 +3,11 @@
  * switches. The kernel uses no FPU or SSE, no SYSCALL, no debug registers and takes no page fault
  * that it survives, so a guest's values stay in the CPU until another vCPU is loaded there.
  */
+#include <stddef.h>
+
 #include "kernel/cpu/x86.h"
 #include "kernel/panic.h"
+#include "kernel/smp.h"
 #include "vmx/definitions.h"
 #include "vmx/extended_state.h"
 #include "vmx/instructions.h"
@@ -123,6 +126,35 @@ static void restore_table_limits(void)
     lgdt(&gdtr);
 }
 
+static void put_here(void *context)
+{
+    struct vmx_vcpu *vcpu = context;
+    struct vmx_cpu *cpu = vmx_this_cpu();
+    bool ok;
+
+    if (cpu->current != vcpu) {
+        return; /* another vCPU was loaded meanwhile */
+    }
+    save_registers(vcpu);
+    /* Its data may be cached in this CPU: another may load the VMCS only after this (SDM vol. 3,
+     * 25.11.1). */
+    ok = vmclear(vcpu->vmcs);
+    ASSERT(ok, "a vCPU's VMCS can be cleared");
+    cpu->current = NULL;
+    vcpu->cpu = NULL;
+    restore_table_limits();
+}
+
+void vmx_vcpu_put(struct virt_vcpu *virt_vcpu)
+{
+    struct vmx_vcpu *vcpu = vmx_vcpu(virt_vcpu);
+    struct vmx_cpu *cpu = vcpu->cpu;
+
+    if (cpu) {
+        smp_call(cpu->percpu, put_here, vcpu);
+    }
+}
+
 void vmx_vcpu_load(struct virt_vcpu *virt_vcpu)
 {
     struct vmx_vcpu *vcpu = vmx_vcpu(virt_vcpu);
@@ -133,9 +165,9 @@ void vmx_vcpu_load(struct virt_vcpu *virt_vcpu)
     if (cpu->current == vcpu) {
         return;
     }
-    ASSERT(!vcpu->cpu, "a vCPU is loaded on one CPU at a time");
+    vmx_vcpu_put(virt_vcpu); /* if it is still loaded on another CPU */
     if (cpu->current) {
-        vmx_vcpu_put(&cpu->current->virt);
+        put_here(cpu->current);
     }
     ok = vmptrld(vcpu->vmcs);
     ASSERT(ok, "a vCPU's VMCS can be loaded");
@@ -145,29 +177,12 @@ void vmx_vcpu_load(struct virt_vcpu *virt_vcpu)
         vmcs_write_host_state();
         vcpu->last_cpu = cpu;
     }
-    space_refresh(vcpu, moved);
-    if (cpu->registers_owner != vcpu) {
+    if (moved) {
+        /* From the last time it was here, if any: it may have changed its page tables since. */
+        vmx_flush_linear(vcpu);
+    }
+    if (moved || cpu->registers_owner != vcpu) {
         load_registers(vcpu);
         cpu->registers_owner = vcpu;
     }
-}
-
-void vmx_vcpu_put(struct virt_vcpu *virt_vcpu)
-{
-    struct vmx_vcpu *vcpu = vmx_vcpu(virt_vcpu);
-    struct vmx_cpu *cpu = vmx_this_cpu();
-    bool ok;
-
-    if (!vcpu->cpu) {
-        return;
-    }
-    ASSERT(cpu->current == vcpu, "a vCPU is put by the CPU on which it is loaded");
-    save_registers(vcpu);
-    /* Its data may be cached in this CPU: another may load the VMCS only after this (SDM vol. 3,
-     * 25.11.1). */
-    ok = vmclear(vcpu->vmcs);
-    ASSERT(ok, "a vCPU's VMCS can be cleared");
-    vcpu->cpu = NULL;
-    cpu->current = NULL;
-    restore_table_limits();
 }

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "kernel/cpu/percpu.h"
+#include "kernel/cpu/spinlock.h"
 #include "virt/vcpu.h"
 #include "vmx/controls.h"
 #include "vmx/ept.h"
@@ -24,11 +25,12 @@ struct virt_space {
     struct ept ept;
     uint64_t apic_access_page; /* host-physical, 0 while no vCPU has one */
     unsigned apic_access_users;
-    uint64_t generation; /* counts invalidations; see space_refresh */
+    struct spinlock lock; /* the tables; taken by smp_lock, as its holders call other CPUs */
 };
 
 /* A physical CPU in VMX operation: percpu.virt. */
 struct vmx_cpu {
+    struct percpu *percpu;
     uint64_t vmxon_region;
     struct vmx_vcpu *current;         /* whose VMCS is current; NULL for none */
     struct vmx_vcpu *registers_owner; /* whose lazily switched registers the CPU holds */
@@ -47,10 +49,9 @@ struct vmx_vcpu {
     struct virt_event queued;
     bool inactive; /* the activity state may be other than active */
 
-    struct vmx_cpu *cpu;      /* on which it is loaded; NULL: on none */
-    struct vmx_cpu *last_cpu; /* whose host state its VMCS holds */
+    struct vmx_cpu *_Atomic cpu; /* on which it is loaded; NULL: on none */
+    struct vmx_cpu *last_cpu;    /* whose host state its VMCS holds */
     struct virt_space *space;
-    uint64_t space_generation;
     uint64_t vmcs;
     uint64_t io_bitmaps;
     uint64_t msr_bitmap;
@@ -93,7 +94,7 @@ static inline struct vmx_vcpu *vmx_vcpu(struct virt_vcpu *vcpu)
     return (struct vmx_vcpu *)vcpu;
 }
 
-/* This CPU's state; only once it is in VMX operation. */
+/* This CPU's state; NULL if it is not in VMX operation. */
 static inline struct vmx_cpu *vmx_this_cpu(void)
 {
     return this_cpu()->virt;
@@ -195,8 +196,6 @@ int space_map(struct virt_space *space, uint64_t guest_phys, uint64_t host_phys,
               unsigned prot, enum virt_memory_type type);
 int space_unmap(struct virt_space *space, uint64_t guest_phys, uint64_t size);
 uint64_t space_page_size(struct virt_space *space, uint64_t guest_phys);
-/** On load: forgets translations that became wrong while the vCPU was not on this CPU. */
-void space_refresh(struct vmx_vcpu *vcpu, bool moved);
 /** Forgets all linear translations of the vCPU on this CPU. */
 void vmx_flush_linear(const struct vmx_vcpu *vcpu);
 /** The APIC-access page at its default address, for as long as a vCPU wants it. 0 or -ENOMEM. */
