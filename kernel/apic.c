@@ -11,6 +11,7 @@
 #include "kernel/log.h"
 #include "kernel/memory/paging.h"
 #include "kernel/panic.h"
+#include "kernel/thread.h"
 #include "kernel/time.h"
 
 /* Registers by their offset in the xAPIC page; the x2APIC MSR is MSR_X2APIC_BASE + offset / 16
@@ -224,10 +225,10 @@ void apic_send_startup(uint32_t id, uint8_t start_page)
     send(id, ICR_ASSERT | DELIVERY_STARTUP | start_page);
 }
 
-/* The alarm wakes; there is nothing else for it to do. */
 static void handle_timer(void *context)
 {
     (void)context;
+    thread_alarm();
 }
 
 /* How fast the timer counts, seen from the TSC. Both ends are read the same way, so that what the

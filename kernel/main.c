@@ -22,6 +22,7 @@
 #include "kernel/selftest.h"
 #include "kernel/smp.h"
 #include "kernel/symbols.h"
+#include "kernel/thread.h"
 #include "kernel/time.h"
 #include "manage/host.h"
 #include "virt/vcpu.h"
@@ -52,14 +53,6 @@ static void start_memory(uint64_t information)
              boot_info()->module_count);
 }
 
-/* What CPUs do when there is nothing to do. */
-static void idle(void)
-{
-    for (;;) {
-        sti_hlt();
-    }
-}
-
 static void start_devices(void)
 {
     framebuffer_init();
@@ -70,7 +63,8 @@ static void start_devices(void)
     time_init();
     apic_timer_init();
     serial_connect();
-    smp_start(idle);
+    threads_start_cpu();
+    smp_start();
 }
 
 /* A CPU that refuses has said so, and runs no guests. */

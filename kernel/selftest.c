@@ -14,6 +14,7 @@
 #include "kernel/memory/heap.h"
 #include "kernel/memory/paging.h"
 #include "kernel/panic.h"
+#include "kernel/selftest_threads.h"
 
 static void write_text(void)
 {
@@ -121,6 +122,10 @@ void selftest_run(void)
     char wanted[32];
 
     if (!boot_option("selftest", wanted, sizeof(wanted))) {
+        return;
+    }
+    if (strcmp(wanted, "threads") == 0) {
+        selftest_threads();
         return;
     }
     for (size_t i = 0; i < sizeof(selftests) / sizeof(selftests[0]); i++) {

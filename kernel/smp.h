@@ -18,10 +18,10 @@
 #define SMP_CPUS_MAX 256u
 
 /** Starts all CPUs that ACPI lists, as many as the kernel option `cpus=N` allows (the boot CPU
- * counts). Each goes into `idle` with its per-CPU data, tables, local APIC and timer set up and
- * interrupts off. One that does not come up in time is reported and left out. After apic_timer_init
- * and time_init; once, by the boot CPU. */
-void smp_start(void (*idle)(void));
+ * counts). Each has its per-CPU data, tables, local APIC and timer set up and idles until there is
+ * a thread for it. One that does not come up in time is reported and left out. After
+ * apic_timer_init, time_init and threads_start_cpu; once, by the boot CPU. */
+void smp_start(void);
 
 /** CPUs that run: those with indices 0 to this number less one. */
 unsigned smp_count(void);

@@ -14,9 +14,9 @@
 #include "kernel/log.h"
 #include "kernel/memory/frames.h"
 #include "kernel/memory/paging.h"
-#include "kernel/panic.h"
 #include "kernel/smp.h"
 #include "kernel/smp_internal.h"
+#include "kernel/thread.h"
 #include "kernel/time.h"
 #include "kernel/tsc_compare.h"
 
@@ -46,7 +46,6 @@ CHECK_OFFSET(TRAMPOLINE_CPU, cpu);
 CHECK_OFFSET(TRAMPOLINE_GDT, gdt);
 _Static_assert(sizeof(struct trampoline) <= FRAME_SIZE, "the trampoline fits its page");
 
-static void (*idle_function)(void);
 static struct tsc_comparison comparison;
 
 static void wait_ns(uint64_t ns)
@@ -103,12 +102,12 @@ _Noreturn void smp_cpu_main(struct percpu *cpu)
     apic_init();
     cpu->apic_id = apic_id(); /* one that came late may have taken another's place */
     apic_timer_init();
+    threads_start_cpu();
     if (!atomic_compare_exchange_strong(&cpu->state, &expected, CPU_RUNNING)) {
         stop();
     }
     tsc_compare_answer(&comparison);
-    idle_function();
-    panic("a CPU has come out of its idle loop");
+    thread_idle();
 }
 
 static bool wait_running(struct percpu *cpu, uint64_t ns)
@@ -204,7 +203,7 @@ static unsigned wanted_cpus(void)
     return number < SMP_CPUS_MAX ? number : SMP_CPUS_MAX;
 }
 
-void smp_start(void (*idle)(void))
+void smp_start(void)
 {
     const struct acpi_info *info = acpi_info();
     unsigned wanted = wanted_cpus();
@@ -212,7 +211,6 @@ void smp_start(void (*idle)(void))
     struct trampoline *trampoline;
 
     smp_init();
-    idle_function = idle;
     for (unsigned i = 0; i < info->cpu_count; i++) {
         candidates += is_candidate(&info->cpus[i]);
     }

@@ -27,8 +27,9 @@ uint64_t boot_wall_clock(void);
 
 /**
  * Sets this CPU's alarm: an interrupt will come at or shortly after `deadline` (ns since boot); a
- * deadline in the past fires at once; TIME_NEVER cancels. The interrupt by itself does nothing but
- * end a HLT or a stay in a guest: whoever waits looks at the clock. Interrupts off.
+ * deadline in the past fires at once; TIME_NEVER cancels. The interrupt by itself ends a
+ * HLT or a stay in a guest, and tells the scheduler (thread_alarm): whoever waits looks at the
+ * clock. Interrupts off.
  */
 void alarm_set(uint64_t deadline);
 

@@ -11,6 +11,7 @@
 #include "kernel/log.h"
 #include "kernel/memory/heap.h"
 #include "kernel/power.h"
+#include "kernel/thread.h"
 #include "kernel/time.h"
 #include "manage/host_console.h"
 
@@ -204,6 +205,9 @@ static bool any_console_ready(void)
 /* Waits for an interrupt or the deadline. */
 static void idle(uint64_t deadline)
 {
+    uint64_t due = thread_slice_end();
+
+    deadline = due < deadline ? due : deadline;
     alarm_set(deadline);
     if (time_ns() < deadline) {
         sti_hlt();
@@ -232,6 +236,7 @@ void host_run(void)
         read_keys();
         console_due = host_console_service(&console, time_ns());
         more = log_drain();
+        thread_yield();
         if (alive == 0 && !said && !host_console_waiting(&console)) {
             said = true;
             log_info("all VMs have stopped");

@@ -13,14 +13,17 @@
 /* ABANDONED: it took too long to start; should it come after all, it stops. */
 enum cpu_state { CPU_STARTING, CPU_RUNNING, CPU_ABANDONED };
 
+struct scheduler;
+
 struct percpu {
     struct percpu *self; /* first: this_cpu() reads it */
     uint32_t index;      /* 0 is the boot CPU */
     uint32_t apic_id;
     _Atomic enum cpu_state state;
-    _Atomic bool call_pending; /* another CPU wants the function of kernel/smp.c's call run */
-    struct cpu_tables tables;  /* GDT and TSS of this CPU */
-    void *virt;                /* the virtualisation back end's own per-CPU state; NULL if off */
+    _Atomic bool call_pending;   /* another CPU wants the function of kernel/smp.c's call run */
+    struct cpu_tables tables;    /* GDT and TSS of this CPU */
+    struct scheduler *scheduler; /* kernel/thread.c */
+    void *virt;                  /* the virtualisation back end's own per-CPU state; NULL if off */
 };
 
 /** Makes the boot CPU's structure, with static stacks, and loads it. The first thing to be called:

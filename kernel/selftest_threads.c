@@ -1,0 +1,184 @@
+#include "kernel/selftest_threads.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "kernel/cpu/x86.h"
+#include "kernel/log.h"
+#include "kernel/memory/frames.h"
+#include "kernel/memory/heap.h"
+#include "kernel/smp.h"
+#include "kernel/thread.h"
+#include "kernel/time.h"
+
+#define ROUNDS      200u
+#define GENERATIONS 50u
+#define SLEEP_NS    UINT64_C(3000000)
+#define SWITCHES    1000u
+#define PATIENCE_NS UINT64_C(5000000000)
+
+static struct thread *judge;
+
+/* Two that take turns. */
+static struct player {
+    struct thread *_Atomic thread;
+    struct player *other;
+    atomic_uint turns;
+    atomic_bool done;
+} players[2];
+
+static unsigned failures;
+
+static void check(bool condition, const char *what)
+{
+    if (!condition) {
+        log_error("selftest threads: %s", what);
+        failures++;
+    }
+}
+
+static void play(void *context)
+{
+    struct player *self = context;
+
+    for (unsigned turn = 0; turn < ROUNDS; turn++) {
+        atomic_store(&self->turns, turn + 1);
+        thread_wake(self->other->thread);
+        while (atomic_load(&self->other->turns) <= turn) {
+            thread_block();
+        }
+    }
+    atomic_store(&self->done, true);
+    thread_wake(judge);
+}
+
+static void wait_for(const atomic_bool *flag)
+{
+    uint64_t deadline = time_ns() + PATIENCE_NS;
+
+    while (!atomic_load(flag) && time_ns() < deadline) {
+        thread_block_until(deadline);
+    }
+}
+
+/* A wake-up that is lost leaves both waiting for ever. */
+static void test_wake(struct percpu *first, struct percpu *second)
+{
+    struct percpu *const cpus[2] = {first, second};
+
+    for (unsigned i = 0; i < 2; i++) {
+        atomic_store(&players[i].turns, 0);
+        atomic_store(&players[i].done, false);
+        players[i].other = &players[1 - i];
+    }
+    players[0].thread = judge; /* whom an early second player wakes in vain */
+    players[1].thread = thread_create("second", cpus[1], play, &players[1]);
+    players[0].thread = thread_create("first", cpus[0], play, &players[0]);
+    check(players[0].thread && players[1].thread, "there is memory for threads");
+    for (unsigned i = 0; i < 2; i++) {
+        wait_for(&players[i].done);
+        check(atomic_load(&players[i].done), "a wake-up was lost");
+    }
+}
+
+static atomic_uint ended;
+
+static void end(void *context)
+{
+    (void)context;
+    atomic_fetch_add(&ended, 1);
+    thread_wake(judge);
+}
+
+static void one_generation(void)
+{
+    uint64_t deadline = time_ns() + PATIENCE_NS;
+
+    atomic_store(&ended, 0);
+    for (unsigned i = 0; i < smp_count(); i++) {
+        check(thread_create("short", smp_cpu(i), end, NULL), "there is memory for threads");
+    }
+    while (atomic_load(&ended) < smp_count() && time_ns() < deadline) {
+        thread_block_until(deadline);
+    }
+    check(atomic_load(&ended) == smp_count(), "a thread did not run");
+    /* The last have said so, but must still leave their stacks. */
+    thread_sleep_until(time_ns() + SLEEP_NS);
+}
+
+static void test_ends(void)
+{
+    size_t heap;
+    uint64_t frames;
+
+    one_generation();
+    heap = heap_used();
+    frames = frames_free();
+    for (unsigned i = 0; i < GENERATIONS; i++) {
+        one_generation();
+    }
+    check(heap_used() == heap, "threads that end leave memory of the heap behind");
+    check(frames_free() == frames, "threads that end leave frames behind");
+}
+
+static void test_sleep(void)
+{
+    uint64_t deadline = time_ns() + SLEEP_NS;
+    uint64_t late;
+
+    thread_wake(thread_current());
+    thread_sleep_until(deadline);
+    late = time_ns() - deadline;
+    check(late < SLEEP_NS, "a sleeper woke too early or much too late");
+    check(thread_block_until(TIME_NEVER), "a wake was lost in a sleep");
+    check(!thread_block_until(time_ns() + SLEEP_NS), "a wake that nobody sent");
+    log_info("selftest threads: woke %lu ns after its time", late);
+}
+
+static void yield_often(void *context)
+{
+    (void)context;
+    for (unsigned i = 0; i < SWITCHES; i++) {
+        thread_yield();
+    }
+    end(NULL);
+}
+
+static void measure_switch(void)
+{
+    uint64_t start;
+
+    atomic_store(&ended, 0);
+    check(thread_create("yields", this_cpu(), yield_often, NULL), "there is memory for threads");
+    thread_yield();
+    start = rdtsc();
+    for (unsigned i = 0; i < SWITCHES / 2; i++) {
+        thread_yield();
+    }
+    log_info("selftest threads: %lu ticks a switch", (rdtsc() - start) / SWITCHES);
+    while (!atomic_load(&ended)) {
+        thread_block();
+    }
+}
+
+static void run(void *context)
+{
+    (void)context;
+    test_sleep();
+    for (unsigned i = 0; i < smp_count(); i++) {
+        test_wake(this_cpu(), smp_cpu(i));
+    }
+    test_ends();
+    measure_switch();
+    log_info("selftest threads: %s on %u CPUs", failures ? "FAILED" : "passed", smp_count());
+}
+
+void selftest_threads(void)
+{
+    judge = thread_create("judge", this_cpu(), run, NULL);
+    if (!judge) {
+        log_error("selftest threads: no memory");
+    }
+}
