@@ -55,6 +55,7 @@
 
 static bool present;
 static bool lockless; /* the kernel is ending */
+static void (*_Atomic listener)(void);
 static unsigned fifo_size = 1;
 static struct spinlock lock;
 static uint8_t send_bytes[65536];
@@ -121,6 +122,7 @@ static void receive(void)
  * no further edge comes. Reading the identity register withdraws the transmitter's request. */
 static void handle_interrupt(void *context)
 {
+    void (*tell)(void);
     bool interrupts;
 
     (void)context;
@@ -135,6 +137,15 @@ static void handle_interrupt(void *context)
         send();
     }
     release(interrupts);
+    tell = listener;
+    if (tell) {
+        tell();
+    }
+}
+
+void serial_set_listener(void (*function)(void))
+{
+    listener = function;
 }
 
 /* A scratch register that keeps its value, and modem lines that loop back at once (no character is

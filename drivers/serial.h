@@ -18,6 +18,10 @@ int serial_init(void);
  * serial_poll keeps moving them). */
 int serial_connect(void);
 
+/** Has `function` called after each of the port's interrupts, in interrupt context: bytes have
+ * come, or there is more space. One listener. */
+void serial_set_listener(void (*function)(void));
+
 /** Takes as many bytes as the ring has space for; returns how many. Any context. Text for people
  * goes through console_put instead, which keeps lines whole. */
 size_t serial_write(const void *bytes, size_t length);

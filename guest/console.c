@@ -1,6 +1,6 @@
 #include "guest/console.h"
 
-bool console_send(struct console *console, uint8_t byte)
+static bool put(struct console *console, uint8_t byte)
 {
     if (console_waiting(console) == CONSOLE_OUTPUT_SIZE) {
         if (!console->hidden) {
@@ -13,13 +13,30 @@ bool console_send(struct console *console, uint8_t byte)
     return true;
 }
 
+bool console_send(struct console *console, uint8_t byte)
+{
+    bool first;
+    bool sent;
+
+    spin_lock(&console->lock);
+    first = console_waiting(console) == 0;
+    sent = put(console, byte);
+    spin_unlock(&console->lock);
+    if (first && console->notify) {
+        console->notify();
+    }
+    return sent;
+}
+
 size_t console_read(struct console *console, uint8_t *bytes, size_t size)
 {
     size_t count = 0;
 
+    spin_lock(&console->lock);
     while (count < size && console_waiting(console) > 0) {
         bytes[count++] = console->output[console->output_tail++ % CONSOLE_OUTPUT_SIZE];
     }
+    spin_unlock(&console->lock);
     return count;
 }
 

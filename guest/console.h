@@ -1,7 +1,7 @@
 /*
  * A guest's serial console as the host keeps it: a ring of what the guest sent and nobody has
  * shown yet, and a small one of what was typed and the guest has not taken yet. The UART model is
- * on one side, whoever shows consoles (manage/) on the other. Pure.
+ * on one side, whoever shows consoles (manage/) on the other, perhaps on different CPUs. Pure.
  */
 #ifndef GUEST_CONSOLE_H
 #define GUEST_CONSOLE_H
@@ -10,10 +10,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "kernel/cpu/spinlock.h"
+
 #define CONSOLE_OUTPUT_SIZE 16384u /* powers of two */
 #define CONSOLE_INPUT_SIZE  256u
 
 struct console {
+    struct spinlock lock; /* of the output */
+    void (*notify)(void); /* output has come where there was none; NULL: nobody wants to know */
     uint8_t output[CONSOLE_OUTPUT_SIZE];
     uint32_t output_head; /* free-running: next byte to be written */
     uint32_t output_tail; /* next byte to be read */

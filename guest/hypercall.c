@@ -115,5 +115,5 @@ enum virt_next vcpu_handle_hypercall(void *context, const struct vm_exit *exit)
     *rax = vcpu->vm->description.test_device && function <= HYPERCALL_PAGE_SIZE
                ? test_call(vcpu, function)
                : (uint64_t)-ENOSYS;
-    return vcpu->vm->requests ? VIRT_LEAVE : VIRT_ENTER;
+    return vcpu_signalled(vcpu) ? VIRT_LEAVE : VIRT_ENTER;
 }

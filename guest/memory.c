@@ -20,11 +20,16 @@ static size_t block_index(const struct guest_memory *memory, uint64_t guest_phys
 }
 
 /* Out of line, so that the usual case stays a handful of instructions; but not "cold", or the
- * compiler clears by dwords to save bytes. */
-static __attribute__((noinline)) void clear_block(struct guest_block *block)
+ * compiler clears by dwords to save bytes. Another vCPU may touch the block at the same time. */
+static __attribute__((noinline)) void clear_block(struct guest_memory *memory,
+                                                  struct guest_block *block)
 {
-    memset(block->host, 0, GUEST_BLOCK_SIZE);
-    block->cleared = true;
+    spin_lock(&memory->lock);
+    if (!block->cleared) {
+        memset(block->host, 0, GUEST_BLOCK_SIZE);
+        __atomic_store_n(&block->cleared, true, __ATOMIC_RELEASE);
+    }
+    spin_unlock(&memory->lock);
 }
 
 static inline struct guest_block *find_block(struct guest_memory *memory, uint64_t guest_phys)
@@ -35,8 +40,8 @@ static inline struct guest_block *find_block(struct guest_memory *memory, uint64
         return NULL;
     }
     struct guest_block *block = &memory->blocks[index];
-    if (__builtin_expect(!block->cleared, 0)) {
-        clear_block(block);
+    if (__builtin_expect(!__atomic_load_n(&block->cleared, __ATOMIC_ACQUIRE), 0)) {
+        clear_block(memory, block);
     }
     return block;
 }

@@ -13,6 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "kernel/cpu/spinlock.h"
+
 #define GUEST_LOW_RAM_END  UINT64_C(0xc0000000)
 #define GUEST_HIGH_RAM     UINT64_C(0x100000000)
 #define GUEST_BLOCK_SIZE   UINT64_C(0x200000)
@@ -40,6 +42,7 @@ struct guest_memory {
     uint64_t high_size;
     size_t block_count;
     struct guest_block *blocks;
+    struct spinlock lock; /* while a block is cleared */
 };
 
 /** Takes `size` bytes (rounded up to 2 MiB). 0, -EINVAL (0 or over GUEST_MEMORY_LIMIT), -ENOMEM

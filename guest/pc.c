@@ -39,11 +39,10 @@ static void ioapic_deliver(void *context, const struct interrupt_message *messag
 static void level_vectors_changed(void *context)
 {
     struct vm *vm = context;
-    uint64_t bitmap[4];
 
-    ioapic_level_vectors(&vm->pc.ioapic, bitmap);
+    ioapic_level_vectors(&vm->pc.ioapic, vm->eoi_exits);
     for (unsigned i = 0; i < vm->description.vcpus; i++) {
-        virt->set_eoi_exits(vm->vcpus[i].cpu, bitmap);
+        vcpu_signal(&vm->vcpus[i], VCPU_EOI_EXITS);
     }
 }
 
@@ -63,7 +62,7 @@ static void action_reset(void *context)
 {
     struct vm *vm = context;
 
-    vm->requests |= VM_REQUEST_RESET;
+    vm_request(vm, VM_REQUEST_RESET);
 }
 
 static void action_power_off(void *context)
@@ -81,7 +80,7 @@ static void action_debug_output(void *context, uint8_t byte)
     struct vm *vm = context;
 
     if (!console_send(&vm->console, byte)) {
-        vm->requests |= VM_REQUEST_RETRY;
+        vcpu_signal(vm->device_user, VCPU_RETRY);
     }
 }
 
@@ -124,6 +123,27 @@ static int add_ports(struct vm *vm)
     return 0;
 }
 
+/* The I/O APIC is on each vCPU's bus, beside that vCPU's local APIC, which takes no lock. */
+static uint64_t shared_ioapic_read(void *device, uint64_t offset, unsigned size)
+{
+    struct vcpu *vcpu = device;
+    uint64_t value;
+
+    vm_lock_devices(vcpu->vm, vcpu);
+    value = ioapic_mmio_read(&vcpu->vm->pc.ioapic, offset, size);
+    vm_unlock_devices(vcpu->vm);
+    return value;
+}
+
+static void shared_ioapic_write(void *device, uint64_t offset, unsigned size, uint64_t value)
+{
+    struct vcpu *vcpu = device;
+
+    vm_lock_devices(vcpu->vm, vcpu);
+    ioapic_mmio_write(&vcpu->vm->pc.ioapic, offset, size, value);
+    vm_unlock_devices(vcpu->vm);
+}
+
 static int add_apics(struct vm *vm)
 {
     for (unsigned i = 0; i < vm->description.vcpus; i++) {
@@ -131,8 +151,8 @@ static int add_apics(struct vm *vm)
         int error = apic_bus_add(&vm->pc.apic_bus, &vcpu->lapic);
 
         if (!error) {
-            error = mmio_bus_add(&vcpu->mmio, IOAPIC_DEFAULT_BASE, IOAPIC_SIZE, &vm->pc.ioapic,
-                                 ioapic_mmio_read, ioapic_mmio_write);
+            error = mmio_bus_add(&vcpu->mmio, IOAPIC_DEFAULT_BASE, IOAPIC_SIZE, vcpu,
+                                 shared_ioapic_read, shared_ioapic_write);
         }
         if (error) {
             return error;

@@ -1,12 +1,16 @@
 #include "guest/vcpu.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "guest/vm.h"
+#include "kernel/cpu/percpu.h"
 #include "kernel/cpu/x86.h"
 #include "kernel/memory/frames.h"
 #include "kernel/memory/paging.h"
+#include "kernel/smp.h"
+#include "kernel/thread.h"
 #include "kernel/time.h"
 
 /* Beyond any uptime; in nanoseconds it fits 64 bits even where the TSC is slow (10 MHz). */
@@ -29,9 +33,13 @@ static void accept_apic(void *context, uint8_t vector)
 static uint8_t accept_pic(void *context)
 {
     struct vcpu *vcpu = context;
+    uint8_t vector;
 
     lapic_accept_extint(&vcpu->lapic);
-    return pic_acknowledge(&vcpu->vm->pc.pic);
+    vm_lock_devices(vcpu->vm, vcpu);
+    vector = pic_acknowledge(&vcpu->vm->pc.pic);
+    vm_unlock_devices(vcpu->vm);
+    return vector;
 }
 
 static void lapic_changed(void *context)
@@ -42,28 +50,57 @@ static void lapic_changed(void *context)
     vcpu->woken = true;
 }
 
-static void lapic_nmi(void *context)
+/* Its own thread runs, so it is in no guest and its VMCS is at hand. */
+static bool is_own_thread(const struct vcpu *vcpu)
+{
+    return vcpu->thread == thread_current();
+}
+
+void vcpu_signal(struct vcpu *vcpu, unsigned signal)
+{
+    unsigned before = __atomic_fetch_or(&vcpu->signals, signal, __ATOMIC_SEQ_CST);
+    struct percpu *cpu;
+
+    if (before || !vcpu->thread || is_own_thread(vcpu)) {
+        return; /* it is going to look, or has nobody who could yet */
+    }
+    /* Here the signal is set first and then the CPU read; the vCPU's thread does the opposite. So
+     * one of the two sees the other. */
+    cpu = __atomic_load_n(&vcpu->running_on, __ATOMIC_SEQ_CST);
+    if (!cpu) {
+        thread_wake(vcpu->thread);
+    } else if (cpu != this_cpu()) {
+        smp_kick(cpu);
+    }
+}
+
+static void lapic_requested(void *context)
 {
     struct vcpu *vcpu = context;
 
-    virt->inject_nmi(vcpu->cpu);
-    vcpu->woken = true;
+    if (is_own_thread(vcpu)) {
+        lapic_changed(vcpu);
+    } else {
+        vcpu_signal(vcpu, VCPU_INTERRUPT);
+    }
+}
+
+static void lapic_nmi(void *context)
+{
+    vcpu_signal(context, VCPU_NMI);
 }
 
 static void lapic_init_received(void *context)
 {
-    struct vcpu *vcpu = context;
-
-    /* INIT to a VM's only CPU restarts it at the reset vector, where there is no firmware. */
-    vm_stop(vcpu->vm, "INIT to its only vCPU");
+    vcpu_signal(context, VCPU_INIT);
 }
 
 static void lapic_startup_received(void *context, uint8_t vector)
 {
-    /* A start-up IPI counts only while the CPU waits for one (SDM vol. 3, 9.4.1), and a running CPU
-     * does not. */
-    (void)context;
-    (void)vector;
+    struct vcpu *vcpu = context;
+
+    __atomic_store_n(&vcpu->startup_vector, vector, __ATOMIC_RELAXED);
+    vcpu_signal(vcpu, VCPU_STARTUP);
 }
 
 static void lapic_send(void *context, const struct interrupt_message *message)
@@ -77,7 +114,9 @@ static void lapic_eoi_broadcast(void *context, uint8_t vector)
 {
     struct vcpu *vcpu = context;
 
+    vm_lock_devices(vcpu->vm, vcpu);
     ioapic_eoi(&vcpu->vm->pc.ioapic, vector);
+    vm_unlock_devices(vcpu->vm);
 }
 
 static void lapic_mode_changed(void *context, enum virt_apic_mode mode, uint64_t base)
@@ -111,9 +150,7 @@ static uint64_t deadline_from_tsc(void *context, uint64_t tsc)
 
 static const struct lapic_ops lapic_ops = {
     .changed = lapic_changed,
-    /* One vCPU per VM: whoever requests an interrupt runs on the vCPU's own CPU, outside the guest.
-     */
-    .requested = lapic_changed,
+    .requested = lapic_requested,
     .nmi = lapic_nmi,
     .init = lapic_init_received,
     .startup = lapic_startup_received,
@@ -177,6 +214,9 @@ static void set_reset_state(struct vcpu *vcpu)
     guest_msrs_init(&vcpu->msrs, &vcpu->msr_environment, &vcpu->vm->cpuid, &vcpu->vm->control,
                     (uint32_t)(rdmsr(MSR_BIOS_SIGN_ID) >> 32));
     vcpu->halted = false;
+    vcpu->waits_for_startup = vcpu->index != 0;
+    /* What was signalled before has been overtaken, but for what devices say now. */
+    __atomic_store_n(&vcpu->signals, VCPU_EOI_EXITS, __ATOMIC_SEQ_CST);
 }
 
 int vcpu_create(struct vcpu *vcpu, struct vm *vm, unsigned index)
@@ -208,8 +248,9 @@ int vcpu_create(struct vcpu *vcpu, struct vm *vm, unsigned index)
         vcpu->apic_page_phys = 0;
         return error;
     }
+    timer_queue_init(&vcpu->timers, vm->timers.clock, vm->timers.context);
     lapic_init(&vcpu->lapic, config.apic_page, index, index == 0, vm->cpuid.physical_bits,
-               virt->features->virtual_interrupt_delivery, &vm->timers, &lapic_ops, vcpu);
+               virt->features->virtual_interrupt_delivery, &vcpu->timers, &lapic_ops, vcpu);
     vcpu->msr_environment = (struct msr_environment){
         .get_register = msr_get_register,
         .set_register = msr_set_register,
@@ -221,9 +262,9 @@ int vcpu_create(struct vcpu *vcpu, struct vm *vm, unsigned index)
     vcpu->emulate.vcpu = vcpu->cpu;
     vcpu->emulate.memory = &vm->memory;
     vcpu->emulate.mmio = &vcpu->mmio;
-    vcpu->emulate.requests = &vm->requests;
-    vcpu->emulate.retry_request = VM_REQUEST_RETRY;
     vcpu->emulate.physical_bits = (uint8_t)vm->cpuid.physical_bits;
+    vcpu->emulate.requests = &vcpu->signals;
+    vcpu->emulate.retry_request = VCPU_RETRY;
     virt->vcpu_load(vcpu->cpu);
     for (const struct msr_passthrough *msr = msr_passthrough; msr->index; msr++) {
         /* One that the back end cannot let through is emulated instead. */
@@ -275,48 +316,163 @@ void vcpu_apply_boot_state(struct vcpu *vcpu, const struct boot_state *state)
     virt->set_tables(cpu, &state->gdtr, &state->idtr);
 }
 
-bool vcpu_wakes(struct vcpu *vcpu)
+/* INIT (SDM vol. 3, table 10-1): what RESET does, but the local APIC's mode, TSC and MTRRs stay. */
+static void receive_init(struct vcpu *vcpu)
+{
+    uint64_t tsc_offset = virt->get_register(vcpu->cpu, REGISTER_TSC_OFFSET);
+
+    if (vcpu->index == 0) {
+        /* It would start again at the reset vector, where there is no firmware. */
+        vm_stop(vcpu->vm, "INIT to its first vCPU");
+        return;
+    }
+    virt->vcpu_reset(vcpu->cpu);
+    virt->set_register(vcpu->cpu, REGISTER_TSC_OFFSET, tsc_offset);
+    lapic_init_signal(&vcpu->lapic);
+    virt->set_apic_mode(vcpu->cpu, lapic_mode(&vcpu->lapic));
+    vcpu->halted = false;
+    vcpu->waits_for_startup = true;
+}
+
+/* It counts only while the CPU waits for it (SDM vol. 3, 9.4.1). */
+static void receive_startup(struct vcpu *vcpu)
+{
+    uint8_t vector = __atomic_load_n(&vcpu->startup_vector, __ATOMIC_RELAXED);
+    struct virt_segment_state cs;
+
+    if (!vcpu->waits_for_startup) {
+        return;
+    }
+    vcpu->waits_for_startup = false;
+    virt->get_segment(vcpu->cpu, SEGMENT_CS, &cs);
+    cs.selector = (uint16_t)(vector << 8);
+    cs.base = (uint64_t)vector << 12;
+    virt->set_segment(vcpu->cpu, SEGMENT_CS, &cs);
+    virt->set_register(vcpu->cpu, REGISTER_RIP, 0);
+}
+
+static void take_eoi_exits(struct vcpu *vcpu)
+{
+    struct vm *vm = vcpu->vm;
+    uint64_t bitmap[4];
+
+    vm_lock_devices(vm, vcpu);
+    memcpy(bitmap, vm->eoi_exits, sizeof(bitmap));
+    vm_unlock_devices(vm);
+    virt->set_eoi_exits(vcpu->cpu, bitmap);
+}
+
+/* Looks at what others want of this vCPU; returns it. */
+static unsigned take_signals(struct vcpu *vcpu)
+{
+    unsigned signals;
+
+    if (!vcpu_signalled(vcpu)) {
+        return 0;
+    }
+    signals = __atomic_exchange_n(&vcpu->signals, 0, __ATOMIC_SEQ_CST);
+    if (signals & VCPU_EOI_EXITS) {
+        take_eoi_exits(vcpu);
+    }
+    if (signals & VCPU_INIT) {
+        receive_init(vcpu);
+    }
+    if (signals & VCPU_STARTUP) {
+        receive_startup(vcpu);
+    }
+    if ((signals & VCPU_NMI) && !vcpu->waits_for_startup) {
+        virt->inject_nmi(vcpu->cpu);
+        vcpu->woken = true;
+    }
+    if (signals & VCPU_INTERRUPT) {
+        lapic_changed(vcpu);
+    }
+    return signals;
+}
+
+/* True if it has something to do: no HLT, or an event has come that ends it. */
+static bool is_awake(struct vcpu *vcpu)
 {
     if (vcpu->halted && vcpu->woken) {
         vcpu->woken = false;
-        virt->vcpu_load(vcpu->cpu);
         vcpu->halted = !virt->has_deliverable_event(vcpu->cpu);
     }
-    return !vcpu->halted;
+    return !vcpu->halted && !vcpu->waits_for_startup;
 }
 
-enum vcpu_run_result vcpu_run(struct vcpu *vcpu, uint64_t slice_end)
+static uint64_t earlier(uint64_t a, uint64_t b)
 {
-    struct vm *vm = vcpu->vm;
+    return a < b ? a : b;
+}
+
+uint64_t vcpu_deadline(const struct vcpu *vcpu)
+{
+    uint64_t own = timer_next_deadline(&vcpu->timers);
+
+    if (own != TIMER_NEVER) {
+        own += vcpu->vm->clock_start;
+    }
+    /* The first vCPU's thread runs the devices' timers. */
+    return vcpu->index == 0 ? earlier(own, vm_next_deadline(vcpu->vm)) : own;
+}
+
+static void run_timers(struct vcpu *vcpu)
+{
+    timer_run(&vcpu->timers, timer_now(&vcpu->timers));
+    if (vcpu->index == 0 && vm_next_deadline(vcpu->vm) <= time_ns()) {
+        vm_lock_devices(vcpu->vm, vcpu);
+        vm_run_timers(vcpu->vm);
+        vm_unlock_devices(vcpu->vm);
+    }
+}
+
+static enum vcpu_run_result run(struct vcpu *vcpu)
+{
     uint64_t alarm = 0;
 
-    vcpu->halted = false;
     virt->vcpu_load(vcpu->cpu);
     for (;;) {
-        uint64_t wanted = vm_next_deadline(vm);
+        unsigned signals = take_signals(vcpu);
+        uint64_t deadline;
+        uint64_t wanted;
 
-        vm->timers.new_first = false;
-        if (wanted > slice_end) {
-            wanted = slice_end;
+        if (vcpu->vm->requests) {
+            return VCPU_STOPPED;
         }
+        if (signals & VCPU_RETRY) {
+            return VCPU_RETRIES;
+        }
+        deadline = vcpu_deadline(vcpu);
+        if (time_ns() >= deadline) {
+            run_timers(vcpu);
+            alarm = 0;
+            deadline = vcpu_deadline(vcpu);
+            if (vcpu_signalled(vcpu)) {
+                continue;
+            }
+        }
+        if (!is_awake(vcpu)) {
+            return VCPU_WAITS;
+        }
+        if (thread_should_yield()) {
+            return VCPU_SLICE_OVER;
+        }
+        vcpu->timers.new_first = false;
+        wanted = earlier(deadline, thread_slice_end());
         if (wanted != alarm) {
             alarm = wanted;
             alarm_set(alarm);
         }
         virt->run(vcpu->cpu);
-        if (vm->requests) {
-            vm->requests &= ~(unsigned)VM_REQUEST_RETRY;
-            return vm->requests ? VCPU_STOPPED : VCPU_SLICE_OVER;
-        }
-        if (time_ns() >= alarm) {
-            vm_run_timers(vm);
-            alarm = 0;
-        }
-        if (!vcpu_wakes(vcpu)) {
-            return VCPU_HALTED;
-        }
-        if (time_ns() >= slice_end) {
-            return VCPU_SLICE_OVER;
-        }
     }
+}
+
+enum vcpu_run_result vcpu_run(struct vcpu *vcpu)
+{
+    enum vcpu_run_result result;
+
+    __atomic_store_n(&vcpu->running_on, this_cpu(), __ATOMIC_SEQ_CST);
+    result = run(vcpu);
+    __atomic_store_n(&vcpu->running_on, NULL, __ATOMIC_SEQ_CST);
+    return result;
 }

@@ -14,14 +14,32 @@
 #include "guest/policy/msr.h"
 #include "virt/vcpu.h"
 
+struct percpu;
+struct thread;
 struct vm;
+
+/* What a vCPU is to look at. */
+#define VCPU_LOOK      (1u << 0) /* vm->requests, or the timers of the VM's devices */
+#define VCPU_INTERRUPT (1u << 1) /* the injection decision may come out differently */
+#define VCPU_NMI       (1u << 2)
+#define VCPU_EOI_EXITS (1u << 3) /* vm->eoi_exits */
+#define VCPU_INIT      (1u << 4)
+#define VCPU_STARTUP   (1u << 5) /* startup_vector */
+#define VCPU_RETRY     (1u << 6) /* a device could not do it now: the instruction comes again later */
 
 struct vcpu {
     struct virt_vcpu *cpu; /* the back end's part */
     struct vm *vm;
-    unsigned index; /* also its APIC id */
-    bool halted;    /* in HLT: waits for an event */
-    bool woken;     /* something came that may end the HLT */
+    unsigned index;         /* also its APIC id */
+    bool halted;            /* in HLT: waits for an event */
+    bool woken;             /* something came that may end the HLT */
+    bool waits_for_startup; /* since INIT, or since RESET if it is not the first */
+    struct thread *thread;  /* runs it; NULL before vm_start */
+    /* Any CPU, atomically. */
+    unsigned signals; /* VCPU_... bits that it has to look at before it enters the guest again */
+    uint8_t startup_vector;
+    struct percpu *running_on; /* the CPU that runs it now; NULL: none */
+    struct timer_queue timers; /* of its local APIC: its own CPU's only */
     uint64_t apic_page_phys;
     struct lapic lapic;
     /* Each vCPU sees its own local APIC at the same address, so each has a bus of its own. */
@@ -33,7 +51,8 @@ struct vcpu {
 
 enum vcpu_run_result {
     VCPU_SLICE_OVER, /* its time is up; it can run on */
-    VCPU_HALTED,     /* nothing to do until an interrupt */
+    VCPU_WAITS,      /* nothing to do until a signal or vcpu_deadline */
+    VCPU_RETRIES,    /* a device could not do it now: try again in a moment */
     VCPU_STOPPED,    /* vm->requests says what is asked for */
 };
 
@@ -45,16 +64,24 @@ void vcpu_reset(struct vcpu *vcpu);
 /** Gives the vCPU the state that a loader asked for. */
 void vcpu_apply_boot_state(struct vcpu *vcpu, const struct boot_state *state);
 
-/**
- * Runs the vCPU until `slice_end` (ns since boot), until it halts or until its VM asks for
- * something. Interrupts off, on return too.
- */
-enum vcpu_run_result vcpu_run(struct vcpu *vcpu, uint64_t slice_end);
-/** True if the vCPU has something to do: it is not in HLT, or an event has come that ends that. */
-bool vcpu_wakes(struct vcpu *vcpu);
+/** Runs the vCPU until its thread should yield, until it has nothing to do or until its VM asks for
+ * something. By its thread; interrupts off, on return too. */
+enum vcpu_run_result vcpu_run(struct vcpu *vcpu);
+/** When the first timer is due that this vCPU has to run (ns since boot), TIME_NEVER for none. By
+ * its thread. */
+uint64_t vcpu_deadline(const struct vcpu *vcpu);
+
+/** Has the vCPU look at `signal`, wherever it is: it leaves the guest or is woken. Any context but
+ * NMI. */
+void vcpu_signal(struct vcpu *vcpu, unsigned signal);
+/** True if it has a signal that it has not looked at. Any CPU. */
+static inline bool vcpu_signalled(const struct vcpu *vcpu)
+{
+    return __atomic_load_n(&vcpu->signals, __ATOMIC_SEQ_CST) != 0;
+}
 
 /** What exits do to a struct vcpu, their context; they leave virt_ops.run when vcpu_run has to look
- * at vm->requests, vcpu->halted or the clock. In vcpu_exits.c. */
+ * at vcpu->signals, vcpu->halted or the clock. In vcpu_exits.c. */
 extern const virt_exit_handler vcpu_exit_handlers[VM_EXIT_KINDS];
 
 /** Raises what a check of policy/ asks for; true if the access is allowed. */

@@ -16,21 +16,20 @@ static void raise_fault(struct vcpu *vcpu, uint8_t vector)
     virt->inject_exception(vcpu->cpu, vector, vector == EXCEPTION_GP, 0);
 }
 
-/* Have devices that the exit may have touched asked something of the VM, or armed an earlier timer?
- */
-static bool undisturbed(const struct vm *vm)
+/* After an exit that may have touched devices: is there nothing to look at, and no earlier timer? */
+static bool undisturbed(const struct vcpu *vcpu)
 {
-    return !vm->requests && !vm->timers.new_first;
+    return !vcpu_signalled(vcpu) && !vcpu->timers.new_first;
 }
 
-static enum virt_next enter_or_leave(const struct vm *vm)
+static enum virt_next enter_or_leave(const struct vcpu *vcpu)
 {
-    return undisturbed(vm) ? VIRT_ENTER : VIRT_LEAVE;
+    return undisturbed(vcpu) ? VIRT_ENTER : VIRT_LEAVE;
 }
 
-static enum virt_next advance_or_leave(const struct vm *vm)
+static enum virt_next advance_or_leave(const struct vcpu *vcpu)
 {
-    return undisturbed(vm) ? VIRT_ADVANCE : VIRT_ADVANCE_AND_LEAVE;
+    return undisturbed(vcpu) ? VIRT_ADVANCE : VIRT_ADVANCE_AND_LEAVE;
 }
 
 static void set_cpuid_answer(struct vcpu *vcpu, const struct cpuid_registers *answer)
@@ -78,7 +77,7 @@ static enum virt_next handle_cpuid(void *context, const struct vm_exit *exit)
 COLD static enum virt_next refuse_msr(struct vcpu *vcpu)
 {
     raise_fault(vcpu, EXCEPTION_GP);
-    return enter_or_leave(vcpu->vm);
+    return enter_or_leave(vcpu);
 }
 
 static bool read_msr(struct vcpu *vcpu, uint32_t index, uint64_t *value)
@@ -104,7 +103,7 @@ static enum virt_next handle_msr_read(void *context, const struct vm_exit *exit)
     }
     vcpu->cpu->gpr[GPR_RAX] = value & LOW_HALF;
     vcpu->cpu->gpr[GPR_RDX] = value >> 32;
-    return advance_or_leave(vcpu->vm);
+    return advance_or_leave(vcpu);
 }
 
 static enum virt_next handle_msr_write(void *context, const struct vm_exit *exit)
@@ -117,7 +116,7 @@ static enum virt_next handle_msr_write(void *context, const struct vm_exit *exit
     if (!write_msr(vcpu, (uint32_t)gpr[GPR_RCX], value)) {
         return refuse_msr(vcpu);
     }
-    return advance_or_leave(vcpu->vm);
+    return advance_or_leave(vcpu);
 }
 
 /* The instruction at RIP stopped the VM: say which. */
@@ -162,8 +161,10 @@ static enum virt_next handle_string_io(void *context, const struct vm_exit *exit
 
     vcpu->emulate.guest_phys_valid = false;
     vcpu->emulate.guest_linear_valid = false;
+    vm_lock_devices(vcpu->vm, vcpu);
     finish_emulation(vcpu, emulate_string_io(&vcpu->emulate, &vcpu->vm->ports, exit));
-    return enter_or_leave(vcpu->vm);
+    vm_unlock_devices(vcpu->vm);
+    return enter_or_leave(vcpu);
 }
 
 static enum virt_next handle_io(void *context, const struct vm_exit *exit)
@@ -171,15 +172,18 @@ static enum virt_next handle_io(void *context, const struct vm_exit *exit)
     struct vcpu *vcpu = context;
     struct port_bus *ports = &vcpu->vm->ports;
 
+    vm_lock_devices(vcpu->vm, vcpu);
     if (exit->io.in) {
         set_rax(vcpu, exit->io.size, port_bus_read(ports, exit->io.port, exit->io.size));
     } else {
         port_bus_write(ports, exit->io.port, exit->io.size, (uint32_t)vcpu->cpu->gpr[GPR_RAX]);
     }
-    if (undisturbed(vcpu->vm)) {
+    vm_unlock_devices(vcpu->vm);
+    if (undisturbed(vcpu)) {
         return VIRT_ADVANCE;
     }
-    return vcpu->vm->requests & VM_REQUEST_RETRY ? VIRT_LEAVE : VIRT_ADVANCE_AND_LEAVE;
+    return __atomic_load_n(&vcpu->signals, __ATOMIC_RELAXED) & VCPU_RETRY ? VIRT_LEAVE
+                                                                          : VIRT_ADVANCE_AND_LEAVE;
 }
 
 COLD static void map_block(struct vm *vm, uint64_t start, const struct guest_block *block)
@@ -208,14 +212,14 @@ static enum virt_next handle_memory(void *context, const struct vm_exit *exit)
     block = guest_memory_block(&vm->memory, exit->memory.guest_phys, &start);
     if (block) {
         map_block(vm, start, block);
-        return enter_or_leave(vm);
+        return enter_or_leave(vcpu);
     }
     vcpu->emulate.guest_phys = exit->memory.guest_phys;
     vcpu->emulate.guest_phys_valid = !exit->memory.page_walk;
     vcpu->emulate.guest_linear = exit->memory.guest_linear;
     vcpu->emulate.guest_linear_valid = exit->memory.linear_valid && !exit->memory.page_walk;
     finish_emulation(vcpu, emulate_instruction(&vcpu->emulate));
-    return enter_or_leave(vm);
+    return enter_or_leave(vcpu);
 }
 
 static enum virt_next handle_apic_access(void *context, const struct vm_exit *exit)
@@ -228,7 +232,7 @@ static enum virt_next handle_apic_access(void *context, const struct vm_exit *ex
         access == APIC_ACCESS_LINEAR_READ || access == APIC_ACCESS_LINEAR_WRITE;
     vcpu->emulate.guest_linear_valid = false;
     finish_emulation(vcpu, emulate_instruction(&vcpu->emulate));
-    return enter_or_leave(vcpu->vm);
+    return enter_or_leave(vcpu);
 }
 
 static enum virt_next handle_apic_write(void *context, const struct vm_exit *exit)
@@ -236,7 +240,7 @@ static enum virt_next handle_apic_write(void *context, const struct vm_exit *exi
     struct vcpu *vcpu = context;
 
     lapic_after_hardware_write(&vcpu->lapic, exit->apic_write.offset);
-    return enter_or_leave(vcpu->vm);
+    return enter_or_leave(vcpu);
 }
 
 static enum virt_next handle_apic_eoi(void *context, const struct vm_exit *exit)
@@ -244,7 +248,7 @@ static enum virt_next handle_apic_eoi(void *context, const struct vm_exit *exit)
     struct vcpu *vcpu = context;
 
     lapic_after_hardware_eoi(&vcpu->lapic, exit->apic_eoi.vector);
-    return enter_or_leave(vcpu->vm);
+    return enter_or_leave(vcpu);
 }
 
 static enum virt_next handle_halt(void *context, const struct vm_exit *exit)
@@ -364,7 +368,7 @@ static enum virt_next handle_task_switch(void *context, const struct vm_exit *ex
     struct vcpu *vcpu = context;
 
     finish_emulation(vcpu, emulate_task_switch(&vcpu->emulate, exit));
-    return enter_or_leave(vcpu->vm);
+    return enter_or_leave(vcpu);
 }
 
 static enum virt_next handle_unexpected(void *context, const struct vm_exit *exit)

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -9,6 +10,8 @@
 #include "guest/layout.h"
 #include "guest/loader/loader.h"
 #include "kernel/boot/boot_info.h"
+#include "kernel/cpu/interrupts.h"
+#include "kernel/cpu/percpu.h"
 #include "kernel/cpu/x86.h"
 #include "kernel/log.h"
 #include "kernel/memory/frames.h"
@@ -48,17 +51,57 @@ static void host_cpuid(uint32_t leaf, uint32_t subleaf, struct cpuid_registers *
     *answer = (struct cpuid_registers){result.eax, result.ebx, result.ecx, result.edx};
 }
 
+void vm_request(struct vm *vm, unsigned requests)
+{
+    __atomic_fetch_or(&vm->requests, requests, __ATOMIC_SEQ_CST);
+    for (unsigned i = 0; i < vm->description.vcpus; i++) {
+        vcpu_signal(&vm->vcpus[i], VCPU_LOOK);
+    }
+}
+
+void vm_lock_devices(struct vm *vm, struct vcpu *user)
+{
+    struct percpu *cpu = this_cpu();
+
+    /* Only this CPU can make it this CPU. */
+    if (__atomic_load_n(&vm->device_cpu, __ATOMIC_RELAXED) == cpu) {
+        vm->device_depth++;
+        return;
+    }
+    spin_lock(&vm->device_lock);
+    __atomic_store_n(&vm->device_cpu, cpu, __ATOMIC_RELAXED);
+    vm->device_user = user;
+}
+
+void vm_unlock_devices(struct vm *vm)
+{
+    bool new_first = vm->timers.new_first;
+
+    if (vm->device_depth > 0) {
+        vm->device_depth--;
+        return;
+    }
+    vm->timers.new_first = false;
+    __atomic_store_n(&vm->device_deadline, timer_next_deadline(&vm->timers), __ATOMIC_RELAXED);
+    __atomic_store_n(&vm->device_cpu, NULL, __ATOMIC_RELAXED);
+    spin_unlock(&vm->device_lock);
+    if (new_first) {
+        vcpu_signal(&vm->vcpus[0], VCPU_LOOK);
+    }
+}
+
 void vm_stop(struct vm *vm, const char *format, ...)
 {
     va_list arguments;
 
-    if (vm->requests & VM_REQUEST_STOP) {
+    if (__atomic_fetch_or(&vm->requests, VM_REQUEST_STOP, __ATOMIC_SEQ_CST) & VM_REQUEST_STOP) {
         return;
     }
+    /* Read when all vCPUs have stopped, the one too that is here. */
     va_start(arguments, format);
     vsnprintf(vm->stop_reason, sizeof(vm->stop_reason), format, arguments);
     va_end(arguments);
-    vm->requests |= VM_REQUEST_STOP;
+    vm_request(vm, VM_REQUEST_STOP);
 }
 
 /* The image of that name among the boot modules; data NULL if there is none. */
@@ -226,13 +269,20 @@ static int build(struct vm *vm)
     vm->tsc_start = rdtsc();
     vm->clock_start = time_from_tsc(vm->tsc_start);
     timer_queue_init(&vm->timers, vm_clock, vm);
+    vm->device_deadline = TIMER_NEVER;
     error = create_vcpus(vm);
     if (!error) {
         /* Devices may speak to a vCPU's back end as soon as they are there. */
         virt->vcpu_load(vm->vcpus[0].cpu);
         error = pc_init(vm, boot_wall_clock() + vm->clock_start / NS_PER_SECOND);
     }
-    return error ? error : load(vm);
+    if (!error) {
+        error = load(vm);
+    }
+    /* What the devices armed meanwhile becomes known to the vCPUs. */
+    vm_lock_devices(vm, NULL);
+    vm_unlock_devices(vm);
+    return error;
 }
 
 int vm_create(struct vm **vm, const struct vm_description *description)
@@ -284,7 +334,7 @@ int vm_reset(struct vm *vm)
 {
     int error;
 
-    vm->requests = 0;
+    __atomic_store_n(&vm->requests, 0, __ATOMIC_SEQ_CST);
     vm->resets++;
     log_reset(vm);
     guest_memory_forget(&vm->memory);
@@ -297,10 +347,12 @@ int vm_reset(struct vm *vm)
         log_error("vm %s: reset failed: error %d", vm->description.name, error);
         return error;
     }
-    virt->vcpu_load(vm->vcpus[0].cpu);
+    vm_lock_devices(vm, NULL);
     pc_reset(vm);
+    vm_unlock_devices(vm);
     for (unsigned i = 0; i < vm->description.vcpus; i++) {
         vcpu_reset(&vm->vcpus[i]);
+        virt->vcpu_put(vm->vcpus[i].cpu);
     }
     return load(vm);
 }
@@ -312,32 +364,35 @@ void vm_run_timers(struct vm *vm)
 
 uint64_t vm_next_deadline(const struct vm *vm)
 {
-    uint64_t deadline = timer_next_deadline(&vm->timers);
+    uint64_t deadline = __atomic_load_n(&vm->device_deadline, __ATOMIC_RELAXED);
 
     return deadline == TIMER_NEVER ? TIMER_NEVER : deadline + vm->clock_start;
 }
 
-void vm_service_console(struct vm *vm)
+bool vm_service_console(struct vm *vm)
 {
+    bool interrupts = interrupts_save();
     const uint8_t *bytes;
-    size_t count = console_typed(&vm->console, &bytes);
+    size_t count;
 
-    if (count > 0) {
-        console_typed_taken(&vm->console, uart_receive(&vm->pc.com1, bytes, count));
+    vm_lock_devices(vm, NULL);
+    if (vm->state == VM_STOPPED) {
+        count = 0;
+    } else {
+        count = console_typed(&vm->console, &bytes);
+        if (count > 0) {
+            size_t taken = uart_receive(&vm->pc.com1, bytes, count);
+
+            console_typed_taken(&vm->console, taken);
+            count -= taken;
+        }
+        if (uart_transmit_waiting(&vm->pc.com1) > 0) {
+            uart_transmit_ready(&vm->pc.com1);
+        }
     }
-    if (uart_transmit_waiting(&vm->pc.com1) > 0) {
-        uart_transmit_ready(&vm->pc.com1);
-    }
-}
-
-bool vm_console_ready(const struct vm *vm)
-{
-    const struct console *console = &vm->console;
-    const uint8_t *bytes;
-
-    return (console_typed(console, &bytes) > 0 && uart_receive_room(&vm->pc.com1) > 0) ||
-           (uart_transmit_waiting(&vm->pc.com1) > 0 &&
-            console_waiting(console) < CONSOLE_OUTPUT_SIZE);
+    vm_unlock_devices(vm);
+    interrupts_restore(interrupts);
+    return count > 0;
 }
 
 void vm_log_end(const struct vm *vm)

@@ -1,7 +1,8 @@
 /*
  * A virtual machine: memory, buses, devices and vCPUs, from its description to its end.
  *
- * All of a VM runs on one CPU at a time; nothing here is locked.
+ * Its vCPUs run on any CPUs at the same time. What they share besides memory, the devices on the
+ * buses and their timers, is used under vm_lock_devices; each vCPU's local APIC is its own.
  */
 #ifndef GUEST_VM_H
 #define GUEST_VM_H
@@ -18,24 +19,34 @@
 #include "guest/policy/cpuid.h"
 #include "guest/timer.h"
 #include "guest/vcpu.h"
+#include "kernel/cpu/spinlock.h"
 #include "virt/vcpu.h"
 
 #define VM_STOP_REASON_SIZE 192
 
 enum vm_state { VM_READY, VM_RUNNING, VM_STOPPED };
 
-/* What the guest or a device model asked for; acted on between two entries. */
+/* What the guest or a device model asked for. All vCPUs stop for it; the first one's thread acts.
+ */
 enum vm_request {
     VM_REQUEST_STOP = 1u << 0, /* stop_reason says why */
     VM_REQUEST_RESET = 1u << 1,
-    VM_REQUEST_RETRY =
-        1u << 2, /* the instruction could not be carried out now: do it again later */
 };
 
 struct vm {
     struct vm_description description;
-    enum vm_state state;
-    unsigned requests; /* enum vm_request bits */
+    unsigned state;      /* enum vm_state; changed under the device lock */
+    unsigned requests;   /* enum vm_request bits; any CPU, atomically */
+    unsigned stopped;    /* vCPUs but the first that have stopped for a request; device lock */
+    unsigned epoch;      /* counts requests that were acted on; device lock */
+    void (*ended)(void); /* told when the VM has stopped for good; NULL: nobody */
+
+    struct spinlock device_lock;
+    struct percpu *device_cpu; /* who has the lock */
+    unsigned device_depth;     /* how often, less one */
+    struct vcpu *device_user;  /* in whose name; NULL: none of its vCPUs */
+    uint64_t device_deadline;  /* of the first device timer, VM clock; any CPU, atomically */
+    uint64_t eoi_exits[4];     /* see virt_ops.set_eoi_exits; device lock */
     char stop_reason[VM_STOP_REASON_SIZE];
     struct guest_memory memory;
     struct virt_space *space;
@@ -63,18 +74,29 @@ void vm_destroy(struct vm *vm);
 
 /** Asks the VM to stop; the first reason given counts. From inside an exit of one of its vCPUs. */
 void vm_stop(struct vm *vm, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/** Asks all vCPUs to stop for these requests. From inside an exit of one of them. */
+void vm_request(struct vm *vm, unsigned requests);
 /** Back to power-on: memory cleared, devices and vCPUs reset, images loaded again. 0 or negative
  * errno, logged. */
 int vm_reset(struct vm *vm);
 
-/** Runs the timers that are due. */
+/** Starts its vCPUs, each with a thread of its own on one of the CPUs that can run guests, in turn.
+ * 0 or -ENOMEM, logged; then it has stopped. In vcpu_thread.c. */
+int vm_start(struct vm *vm);
+
+/** The devices are this CPU's until vm_unlock_devices, which belongs to it; `user`: the vCPU in
+ * whose name they are used, or NULL. May be taken again by who has it. Interrupts off. */
+void vm_lock_devices(struct vm *vm, struct vcpu *user);
+void vm_unlock_devices(struct vm *vm);
+
+/** Runs the devices' timers that are due. */
 void vm_run_timers(struct vm *vm);
-/** Nanoseconds since the kernel booted when the VM's next timer is due; TIMER_NEVER for none. */
+/** Nanoseconds since the kernel booted when the devices' next timer is due; TIMER_NEVER for none.
+ * Any CPU. */
 uint64_t vm_next_deadline(const struct vm *vm);
-/** Moves typed keys from the console to the UART and lets a waiting transmitter go on. */
-void vm_service_console(struct vm *vm);
-/** True if vm_service_console could move something now. */
-bool vm_console_ready(const struct vm *vm);
+/** Moves typed keys from the console to the UART and lets a waiting transmitter go on, unless the
+ * VM has stopped. True if keys are left. */
+bool vm_service_console(struct vm *vm);
 
 /** Logs how the VM ended and its exits by kind. */
 void vm_log_end(const struct vm *vm);

@@ -1,32 +1,41 @@
 #include "manage/host.h"
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "drivers/serial.h"
 #include "guest/vm.h"
-#include "kernel/boot/boot.h"
 #include "kernel/boot/boot_info.h"
 #include "kernel/console.h"
-#include "kernel/cpu/x86.h"
+#include "kernel/cpu/percpu.h"
 #include "kernel/log.h"
 #include "kernel/memory/heap.h"
+#include "kernel/panic.h"
 #include "kernel/power.h"
 #include "kernel/thread.h"
 #include "kernel/time.h"
 #include "manage/host_console.h"
 
 #define VMS_MAX HOST_CONSOLE_GUESTS
-/* How long a VM runs before the next one's turn, and the console's. */
-#define SLICE_NS UINT64_C(10000000)
+/* How long guests' output is gathered before it is shown. */
+#define GATHER_NS UINT64_C(5000000)
+/* Sleeps of that length until a text that finds no room on the screen is given up. */
+#define CONSOLE_PATIENCE 20u
 
 static struct vm *vms[VMS_MAX];
 static unsigned vm_count;
+static bool reported[VMS_MAX]; /* its end */
 static struct host_console console;
+static struct thread *console_thread;
 
 static void write_console(const char *text, size_t length)
 {
-    /* The space was asked for before; with no sink at all there is nobody to show it to. */
-    (void)console_put(text, length);
+    /* The space was asked for before, but another CPU's line of the log may come between. With no
+     * sink at all there is nobody to show it to. */
+    for (unsigned i = 0; i < CONSOLE_PATIENCE && !console_put(text, length); i++) {
+        thread_sleep_until(time_ns() + GATHER_NS);
+    }
 }
 
 static void report_description_error(void *context, const char *message)
@@ -39,15 +48,11 @@ static void create_vm(const struct vm_description *description)
 {
     struct vm *vm;
 
-    if (description->vcpus > 1) {
-        log_error("vm %s: \"vcpus\": %u: a VM has one vCPU in this version", description->name,
-                  description->vcpus);
-        return;
-    }
     if (vm_create(&vm, description) == 0) {
         vms[vm_count++] = vm;
-        log_info("vm %s: %lu MiB, %u vCPU, image %s", description->name, description->memory >> 20,
-                 description->vcpus, description->image);
+        log_info("vm %s: %lu MiB, %u vCPU%s, image %s", description->name,
+                 description->memory >> 20, description->vcpus, description->vcpus > 1 ? "s" : "",
+                 description->image);
         /* There is one console entry for each of the VMs there can be. */
         (void)host_console_add(&console, vm->description.name, &vm->console);
     }
@@ -111,74 +116,26 @@ unsigned host_create_vms(void)
     return vm_count;
 }
 
-/* Acts on what a VM asked for; true if it stopped. */
-static void handle_requests(struct vm *vm)
+static void wake_console(void)
 {
-    if (vm->requests & VM_REQUEST_STOP) {
-        vm->state = VM_STOPPED;
-    } else if (vm->requests & VM_REQUEST_RESET) {
-        if (vm_reset(vm)) {
-            vm_stop(vm, "the reset failed");
-            vm->state = VM_STOPPED;
-        }
-    }
-    if (vm->state == VM_STOPPED) {
-        host_console_flush_guest(&console, &vm->console);
-        vm_log_end(vm);
-    }
+    thread_wake(console_thread);
 }
 
-/* How long a machine takes from our first instruction to a guest's. */
-static void say_first_entry(void)
+/* Tells of the VMs that have stopped since the last time; true if none runs any more. */
+static bool report_ends(void)
 {
-    static bool said;
+    unsigned running = 0;
 
-    if (!said) {
-        said = true;
-        log_info("first VM entry %lu ticks after the first instruction", rdtsc() - boot_tsc);
-    }
-}
-
-/* Gives every VM that has something to do one slice. Returns how many run on, and in *idle_until
- * when the first of those that wait has to be looked at again; 0 if one has more to do now. */
-static unsigned run_round(uint64_t *idle_until)
-{
-    unsigned alive = 0;
-
-    *idle_until = TIME_NEVER;
     for (unsigned i = 0; i < vm_count; i++) {
-        struct vm *vm = vms[i];
-        uint64_t deadline;
-
-        if (vm->state == VM_STOPPED) {
-            continue;
-        }
-        vm->state = VM_RUNNING;
-        vm_service_console(vm);
-        if (vm_next_deadline(vm) <= time_ns()) {
-            vm_run_timers(vm);
-        }
-        if (vcpu_wakes(&vm->vcpus[0])) {
-            say_first_entry();
-            switch (vcpu_run(&vm->vcpus[0], time_ns() + SLICE_NS)) {
-            case VCPU_SLICE_OVER:
-                *idle_until = 0;
-                break;
-            case VCPU_HALTED:
-                break;
-            case VCPU_STOPPED:
-                handle_requests(vm);
-                *idle_until = 0;
-                break;
-            }
-        }
-        deadline = vm_next_deadline(vm);
-        if (vm->state != VM_STOPPED) {
-            alive++;
-            *idle_until = deadline < *idle_until ? deadline : *idle_until;
+        if (vms[i]->state != VM_STOPPED) {
+            running++;
+        } else if (!reported[i]) {
+            reported[i] = true;
+            host_console_flush_guest(&console, &vms[i]->console);
+            vm_log_end(vms[i]);
         }
     }
-    return alive;
+    return running == 0;
 }
 
 static void read_keys(void)
@@ -190,66 +147,74 @@ static void read_keys(void)
     }
 }
 
-/* A running VM's console took a key, gave one up to its UART, or has room again: the VM must not
- * sleep on it. */
-static bool any_console_ready(void)
+/* True if a guest has keys that it has not taken. */
+static bool service_guests(void)
 {
+    bool left = false;
+
     for (unsigned i = 0; i < vm_count; i++) {
-        if (vms[i]->state != VM_STOPPED && vm_console_ready(vms[i])) {
-            return true;
-        }
+        left |= vm_service_console(vms[i]);
     }
-    return false;
+    return left;
 }
 
-/* Waits for an interrupt or the deadline. */
-static void idle(uint64_t deadline)
+static void end_of_all(void)
 {
-    uint64_t due = thread_slice_end();
+    char on_stop[16] = "";
 
-    deadline = due < deadline ? due : deadline;
-    alarm_set(deadline);
-    if (time_ns() < deadline) {
-        sti_hlt();
-    } else {
-        sti();
+    boot_option("on-stop", on_stop, sizeof(on_stop));
+    log_info("all VMs have stopped");
+    if (strcmp(on_stop, "poweroff") == 0) {
+        power_off();
     }
-    cli();
+}
+
+/* The console's thread: woken by the serial port, by guests' output and by the end of a VM. */
+static void serve_console(void *context)
+{
+    bool said = vm_count == 0;
+
+    (void)context;
+    for (;;) {
+        uint64_t due;
+        bool keys;
+
+        read_keys();
+        due = host_console_service(&console, time_ns());
+        keys = service_guests();
+        if (report_ends() && !said) {
+            said = true;
+            end_of_all();
+        }
+        if (log_drain()) {
+            thread_yield();
+            continue;
+        }
+        if (keys) {
+            due = time_ns() + GATHER_NS;
+        }
+        if (thread_block_until(due)) {
+            /* A guest that writes is woken for once in a while, not for every character. */
+            thread_sleep_until(time_ns() + GATHER_NS);
+        }
+    }
 }
 
 void host_run(void)
 {
-    bool said = vm_count == 0;
-    char on_stop[16] = "";
-    uint64_t idle_until;
-    uint64_t console_due;
-
-    boot_option("on-stop", on_stop, sizeof(on_stop));
+    console_thread = thread_create("console", this_cpu(), serve_console, NULL);
+    if (!console_thread) {
+        panic("no memory for the console's thread");
+    }
+    serial_set_listener(wake_console);
     if (vm_count > 0) {
         log_info("console: Ctrl-] then a number attaches to a VM (1 to %u), Ctrl-] 0 detaches",
                  vm_count);
     }
-    for (;;) {
-        unsigned alive = run_round(&idle_until);
-        bool more;
-
-        read_keys();
-        console_due = host_console_service(&console, time_ns());
-        more = log_drain();
-        thread_yield();
-        if (alive == 0 && !said && !host_console_waiting(&console)) {
-            said = true;
-            log_info("all VMs have stopped");
-            if (strcmp(on_stop, "poweroff") == 0) {
-                power_off();
-            }
-        }
-        if (idle_until > 0 && !any_console_ready()) {
-            idle(more ? 0 : (console_due < idle_until ? console_due : idle_until));
-        } else {
-            /* Interrupts that came meanwhile. */
-            sti();
-            cli();
-        }
+    for (unsigned i = 0; i < vm_count; i++) {
+        vms[i]->ended = wake_console;
+        vms[i]->console.notify = wake_console;
+        (void)vm_start(vms[i]); /* what goes wrong has been logged, and the VM has stopped */
     }
+    thread_idle();
 }

@@ -1,6 +1,6 @@
 /*
- * The VMs of this machine: they are made from their descriptions and take turns on the CPU until
- * the last one has stopped. Their consoles share the machine's.
+ * The VMs of this machine: they are made from their descriptions and run until the last one has
+ * stopped. Their consoles share the machine's, which has a thread of its own.
  */
 #ifndef MANAGE_HOST_H
 #define MANAGE_HOST_H

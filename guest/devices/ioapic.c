@@ -121,13 +121,14 @@ static void write_redirection(struct ioapic *ioapic, unsigned pin, bool high, ui
         entry &= ~ENTRY_REMOTE_IRR;
     }
     ioapic->redirection[pin] = entry;
-    deliver_level(ioapic, pin);
 
     uint64_t relevant = ENTRY_VECTOR | ENTRY_LEVEL | ENTRY_MASKED | ENTRY_REMOTE_IRR | 0x700;
 
-    if (((old ^ ioapic->redirection[pin]) & relevant) && ioapic->ops->level_vectors_changed) {
+    /* Before a delivery, which may be over, EOI and all, on another vCPU at once. */
+    if (((old ^ entry) & relevant) && ioapic->ops->level_vectors_changed) {
         ioapic->ops->level_vectors_changed(ioapic->context);
     }
+    deliver_level(ioapic, pin);
 }
 
 static uint32_t read_register(const struct ioapic *ioapic)
