@@ -49,7 +49,7 @@ static void choose_low_frame(void)
 
         end = end < LOW_MEMORY_END ? end : LOW_MEMORY_END;
         frame = (end & ~(uint64_t)(FRAME_SIZE - 1)) - FRAME_SIZE;
-        if (end >= 2 * FRAME_SIZE && frame >= free_ranges.ranges[i].base) {
+        if (end >= UINT64_C(2) * FRAME_SIZE && frame >= free_ranges.ranges[i].base) {
             low_frame = frame;
         }
     }
