@@ -24,8 +24,8 @@ uint64_t frame_alloc(unsigned order);
 /** Gives a block back whole; it must have come from frame_alloc with this order. Any context
  * but NMI. */
 void frame_free(uint64_t phys, unsigned order);
-/** The one frame below 1 MiB that is kept, for the code by which other CPUs start; 0: there is none.
- * It is nobody else's, for good. */
+/** The one frame below 1 MiB that is kept, for the code by which other CPUs start; 0: there is
+ * none. It is nobody else's, for good. */
 uint64_t frame_low(void);
 /** Order of the allocated block that starts at `phys`. */
 unsigned frame_order(uint64_t phys);
