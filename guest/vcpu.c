@@ -435,6 +435,7 @@ static enum vcpu_run_result run(struct vcpu *vcpu)
         unsigned signals = take_signals(vcpu);
         uint64_t deadline;
         uint64_t wanted;
+        uint64_t now;
 
         if (vcpu->vm->requests) {
             return VCPU_STOPPED;
@@ -443,7 +444,8 @@ static enum vcpu_run_result run(struct vcpu *vcpu)
             return VCPU_RETRIES;
         }
         deadline = vcpu_deadline(vcpu);
-        if (time_ns() >= deadline) {
+        now = time_ns();
+        if (now >= deadline) {
             run_timers(vcpu);
             alarm = 0;
             deadline = vcpu_deadline(vcpu);
@@ -454,7 +456,7 @@ static enum vcpu_run_result run(struct vcpu *vcpu)
         if (!is_awake(vcpu)) {
             return VCPU_WAITS;
         }
-        if (thread_should_yield()) {
+        if (thread_should_yield(now)) {
             return VCPU_SLICE_OVER;
         }
         vcpu->timers.new_first = false;

@@ -307,12 +307,11 @@ void thread_yield(void)
     interrupts_restore(interrupts);
 }
 
-bool thread_should_yield(void)
+bool thread_should_yield(uint64_t now)
 {
     const struct scheduler *scheduler = here();
 
-    return atomic_load_explicit(&scheduler->resched, memory_order_relaxed) ||
-           time_ns() >= scheduler->due;
+    return atomic_load_explicit(&scheduler->resched, memory_order_relaxed) || now >= scheduler->due;
 }
 
 uint64_t thread_slice_end(void)

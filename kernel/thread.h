@@ -57,8 +57,8 @@ void thread_wake(struct thread *thread);
 
 /** Lets others run that are to run before the current thread goes on. */
 void thread_yield(void);
-/** True if the current thread should call thread_yield soon. Interrupts off or on. */
-bool thread_should_yield(void);
+/** True if the current thread should call thread_yield soon; `now` in ns since boot. */
+bool thread_should_yield(uint64_t now);
 /** Until when the current thread may run on if nothing happens (ns since boot; TIME_NEVER: nobody
  * else wants the CPU). Whoever sets this CPU's alarm sets it no later. Interrupts off. */
 uint64_t thread_slice_end(void);
