@@ -182,7 +182,7 @@ static void serve_console(void *context)
         read_keys();
         due = host_console_service(&console, time_ns());
         keys = service_guests();
-        if (report_ends() && !said) {
+        if (report_ends() && !said && !host_console_waiting(&console)) {
             said = true;
             end_of_all();
         }
