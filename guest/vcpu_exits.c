@@ -16,7 +16,8 @@ static void raise_fault(struct vcpu *vcpu, uint8_t vector)
     virt->inject_exception(vcpu->cpu, vector, vector == EXCEPTION_GP, 0);
 }
 
-/* After an exit that may have touched devices: is there nothing to look at, and no earlier timer? */
+/* After an exit that may have touched devices: is there nothing to look at, and no earlier timer?
+ */
 static bool undisturbed(const struct vcpu *vcpu)
 {
     return !vcpu_signalled(vcpu) && !vcpu->timers.new_first;
