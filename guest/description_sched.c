@@ -32,8 +32,9 @@ static int read_cap(struct json_reader *reader, const struct json_field *field, 
                     void *out)
 {
     uint64_t number;
-    int error = json_read_number(reader, field, value, 1,
-                                 DESCRIPTION_CAP_PERCENT_MAX * DESCRIPTION_VCPUS_MAX, &number);
+    int error =
+        json_read_number(reader, field, value, 1,
+                         (uint64_t)DESCRIPTION_CAP_PERCENT_MAX * DESCRIPTION_VCPUS_MAX, &number);
 
     if (error == 0) {
         *(uint32_t *)out = (uint32_t)number;

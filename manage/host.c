@@ -88,7 +88,7 @@ void host_init(void)
     const struct host_console_screen screen = {
         .space = console_space, .write = write_console, .at_line_start = console_at_line_start};
 
-    host_console_init(&console, &screen);
+    host_console_init(&console, &screen, NULL);
 }
 
 unsigned host_create_vms(void)

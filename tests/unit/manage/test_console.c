@@ -3,15 +3,18 @@
 #include <string.h>
 
 #include "manage/host_console.h"
+#include "tests/unit/manage/fake_machine.h"
 #include "tests/unit/support/cmocka.h"
 
 #define MS UINT64_C(1000000)
 
 static char screen[65536];
 static size_t shown;
+static size_t looked;
 static size_t room = SIZE_MAX;
 static struct host_console host;
 static struct console first, second;
+static struct shell shell;
 
 static size_t space(void)
 {
@@ -40,9 +43,26 @@ static int setup(void **state)
     memset(&first, 0, sizeof(first));
     memset(&second, 0, sizeof(second));
     shown = 0;
+    looked = 0;
     screen[0] = '\0';
     room = SIZE_MAX;
-    host_console_init(&host, &s);
+    host_console_init(&host, &s, NULL);
+    assert_int_equal(host_console_add(&host, "one", &first), 0);
+    assert_int_equal(host_console_add(&host, "two", &second), 0);
+    return 0;
+}
+
+/* With a shell, on a machine that has the same VMs. */
+static int setup_shell(void **state)
+{
+    const struct host_console_screen s = {space, write_screen, at_line_start};
+
+    setup(state);
+    fake_init();
+    fake_add("one", 1);
+    fake_add("two", 1);
+    shell_init(&shell, &fake_shell_machine);
+    host_console_init(&host, &s, &shell);
     assert_int_equal(host_console_add(&host, "one", &first), 0);
     assert_int_equal(host_console_add(&host, "two", &second), 0);
     return 0;
@@ -301,6 +321,164 @@ static void an_ended_guest_shows_its_last_words(void **state)
     assert_string_equal(screen, "one| bye\r\n");
 }
 
+/* What was shown since the last look. */
+static const char *look(void)
+{
+    const char *seen = screen + looked;
+
+    looked = shown;
+    return seen;
+}
+
+static void unfinished_lines_do_not_push_each_other_away(void **state)
+{
+    (void)state;
+    say(&first, "one # ");
+    host_console_service(&host, 0);
+    host_console_service(&host, HOST_CONSOLE_SILENCE);
+    say(&second, "two # ");
+    host_console_service(&host, HOST_CONSOLE_SILENCE);
+    host_console_service(&host, 2 * HOST_CONSOLE_SILENCE);
+    assert_string_equal(screen, "one| one # \r\ntwo| two # ");
+    assert_int_equal(host_console_service(&host, 3 * HOST_CONSOLE_SILENCE), UINT64_MAX);
+    assert_string_equal(screen, "one| one # \r\ntwo| two # ");
+    assert_false(host_console_waiting(&host));
+    say(&first, "ls");
+    host_console_service(&host, 3 * HOST_CONSOLE_SILENCE);
+    host_console_service(&host, 4 * HOST_CONSOLE_SILENCE);
+    assert_string_equal(screen, "one| one # \r\ntwo| two # \r\none| one # ls");
+}
+
+static void what_is_typed_is_shown_and_done(void **state)
+{
+    (void)state;
+    type("vx");
+    assert_string_equal(look(), "innkeeper> vx");
+    type("\b");
+    assert_string_equal(look(), "\b \b");
+    type("cpus\r");
+    assert_string_equal(look(), "cpus\r\n");
+    assert_false(host_console_takes_keys(&host));
+    assert_int_equal(host_console_service(&host, 0), UINT64_MAX);
+    assert_string_equal(look(),
+                        "NAME                            VCPU STATE     CPU    CPU TIME  EXITS\r\n"
+                        "one                                0 waits       0     0.000 s      0\r\n"
+                        "two                                0 waits       0     0.000 s      0\r\n"
+                        "innkeeper> ");
+    assert_true(host_console_takes_keys(&host));
+    type("x\x15y\x03");
+    assert_string_equal(look(), "x\b \by^C\r\ninnkeeper> ");
+    type("\x10");
+    assert_string_equal(look(), "vcpus");
+}
+
+static void an_empty_line_gives_help(void **state)
+{
+    (void)state;
+    type("\r");
+    assert_string_equal(look(), "innkeeper> \r\n"
+                                "[Ctrl-] then a number attaches the keyboard to a guest, Ctrl-] 0 "
+                                "detaches]\r\n"
+                                "[1: one]\r\n[2: two]\r\n"
+                                "[\"help\" lists the commands]\r\ninnkeeper> ");
+}
+
+static void a_typed_line_survives_a_guests(void **state)
+{
+    (void)state;
+    type("vm");
+    say(&first, "news\n");
+    assert_int_equal(host_console_service(&host, MS), MS + HOST_CONSOLE_SILENCE);
+    assert_string_equal(look(), "innkeeper> vm\r\none| news\r\n");
+    host_console_service(&host, MS + HOST_CONSOLE_SILENCE);
+    assert_string_equal(look(), "innkeeper> vm");
+    /* A guest's prompt does not come and go with it. */
+    say(&first, "# ");
+    host_console_service(&host, 2 * HOST_CONSOLE_SILENCE);
+    host_console_service(&host, 3 * HOST_CONSOLE_SILENCE);
+    assert_string_equal(look(), "\r\none| # \r\ninnkeeper> vm");
+    assert_int_equal(host_console_service(&host, 4 * HOST_CONSOLE_SILENCE), UINT64_MAX);
+    assert_string_equal(look(), "");
+    type("s");
+    assert_string_equal(look(), "s");
+    write_screen("\r\n[log]\r\n", 9);
+    type("!");
+    assert_string_equal(look(), "\r\n[log]\r\ninnkeeper> vms!");
+}
+
+static void an_answer_waits_for_room(void **state)
+{
+    (void)state;
+    fake.log_lines = 3;
+    type("log\r");
+    look();
+    room = SHELL_ROW_SIZE + 2;
+    assert_int_equal(host_console_service(&host, 7 * MS), 12 * MS);
+    assert_string_equal(look(), "line 1\r\n");
+    room = SIZE_MAX;
+    host_console_service(&host, 12 * MS);
+    assert_string_equal(look(), "line 2\r\nline 3\r\ninnkeeper> ");
+}
+
+static void top_goes_on_until_a_key(void **state)
+{
+    (void)state;
+    type("top\r");
+    look();
+    assert_int_equal(host_console_service(&host, 0), SHELL_TOP_NS);
+    assert_true(host_console_takes_keys(&host));
+    say(&first, "meanwhile\n");
+    fake.now = SHELL_TOP_NS;
+    host_console_service(&host, SHELL_TOP_NS);
+    assert_non_null(strstr(look(), "\r\n\r\none| meanwhile\r\n"));
+    type("q");
+    assert_string_equal(look(), "innkeeper> ");
+    assert_int_equal(host_console_service(&host, 2 * SHELL_TOP_NS), UINT64_MAX);
+    assert_string_equal(look(), "");
+    type("top\r\x1d"
+         "1");
+    assert_int_equal(host.attached, 0);
+    assert_int_equal(host_console_service(&host, 3 * SHELL_TOP_NS), UINT64_MAX);
+}
+
+static void tab_completes(void **state)
+{
+    (void)state;
+    type("kill \t");
+    assert_string_equal(look(), "innkeeper> kill ");
+    host_console_service(&host, 0);
+    assert_string_equal(look(), "\r\none  two\r\ninnkeeper> kill ");
+    type("t\t");
+    assert_string_equal(look(), "two ");
+}
+
+static void guests_come_and_go(void **state)
+{
+    static struct console third;
+
+    (void)state;
+    memset(&third, 0, sizeof(third));
+    host_console_attach(&host, &second);
+    assert_int_equal(host.attached, 1);
+    assert_int_equal(host_console_add(&host, "three", &third), 0);
+    assert_true(third.hidden);
+    host_console_remove(&host, &first);
+    assert_int_equal(host.attached, 0);
+    look();
+    say(&second, "x");
+    host_console_service(&host, 0);
+    assert_string_equal(look(), "x");
+    host_console_remove(&host, &second);
+    assert_int_equal(host.attached, -1);
+    assert_string_equal(look(), "\r\n[detached from two]\r\n");
+    assert_false(third.hidden);
+    say(&third, "y\n");
+    host_console_service(&host, 0);
+    assert_string_equal(look(), "three| y\r\n");
+    host_console_remove(&host, &first);
+    assert_int_equal(host.count, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -319,6 +497,14 @@ int main(void)
         cmocka_unit_test_setup(a_full_ring_holds_the_guest_up_or_drops_when_hidden, setup),
         cmocka_unit_test_setup(input_overflow_is_dropped_not_mixed, setup),
         cmocka_unit_test_setup(an_ended_guest_shows_its_last_words, setup),
+        cmocka_unit_test_setup(unfinished_lines_do_not_push_each_other_away, setup),
+        cmocka_unit_test_setup(what_is_typed_is_shown_and_done, setup_shell),
+        cmocka_unit_test_setup(an_empty_line_gives_help, setup_shell),
+        cmocka_unit_test_setup(a_typed_line_survives_a_guests, setup_shell),
+        cmocka_unit_test_setup(an_answer_waits_for_room, setup_shell),
+        cmocka_unit_test_setup(top_goes_on_until_a_key, setup_shell),
+        cmocka_unit_test_setup(tab_completes, setup_shell),
+        cmocka_unit_test_setup(guests_come_and_go, setup_shell),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
