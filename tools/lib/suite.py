@@ -105,8 +105,9 @@ def unit_tests(report):
 class Context:
     """What a system test gets: ways to boot a machine with its own ISO in its own directory."""
 
-    def __init__(self, kernel, directory, running):
+    def __init__(self, kernel, directory, running, cpus):
         self.kernel = kernel
+        self.cpus = cpus
         self.directory = directory
         self.machines = []
         self.running = running
@@ -119,6 +120,7 @@ class Context:
         if vms is not None and not os.path.isabs(vms):
             vms = os.path.join(build.ROOT, vms)
         build.make_iso(iso, self.kernel, vms, modules, cmdline)
+        options.setdefault("cpus", self.cpus)
         box = machine.Machine(kind, iso, directory=directory, **options)
         self.machines.append(box)
         self.running.add(box)
@@ -133,10 +135,10 @@ class Context:
         return path
 
 
-def run_case(report, kernel, running, name, function):
+def run_case(report, kernel, cpus, running, name, function):
     start = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="innkeeper-test-") as directory:
-        context = Context(kernel, directory, running)
+        context = Context(kernel, directory, running, cpus)
         try:
             function(context)
             report.add(name, True, time.monotonic() - start)
@@ -153,14 +155,14 @@ def run_case(report, kernel, running, name, function):
                 running.discard(box)
 
 
-def system_tests(report, kernel, jobs, pattern):
+def system_tests(report, kernel, jobs, pattern, cpus=1):
     import cases  # the list of tests is theirs, the machinery is here
 
     chosen = [(name, function) for name, function in cases.all_cases()
               if pattern is None or pattern in name]
     running = set()
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
-        futures = [pool.submit(run_case, report, kernel, running, name, function)
+        futures = [pool.submit(run_case, report, kernel, cpus, running, name, function)
                    for name, function in chosen]
         try:
             for future in futures:
@@ -184,7 +186,12 @@ def main(arguments):
     parser.add_argument("--match", metavar="TEXT", help="system tests whose name holds TEXT")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, metavar="N",
                         help="emulators at a time (default: one a CPU)")
+    parser.add_argument("--cpus", type=int, default=1, metavar="N",
+                        help="CPUs of the machines on which the system tests run, where a test "
+                        "does not ask for a number of its own (default: 1)")
     options = parser.parse_args(arguments)
+    if options.cpus < 1 or options.jobs < 1:
+        parser.error("--cpus and --jobs must be at least 1")
     report = Report()
     start = time.monotonic()
     ending.on_signals()
@@ -201,7 +208,7 @@ def main(arguments):
     if options.only in (None, "static") and not options.match:
         static_checks(report)
     if options.only in (None, "system"):
-        system_tests(report, kernel, options.jobs, options.match)
+        system_tests(report, kernel, options.jobs, options.match, options.cpus)
     if report.passed + report.failed == 0:
         print("test: no test matches", file=sys.stderr)
         return 1
