@@ -89,12 +89,27 @@ COLD static void single_step(void)
     }
 }
 
+/* Outside 64-bit mode RIP has 32 bits (SDM vol. 3, 27.3.1.4). */
+COLD static void wrap_rip(uint64_t rip)
+{
+    bool is_64bit = (vmcs_read32(VMCS_ENTRY_CONTROLS) & ENTRY_IA32E_GUEST) &&
+                    (vmcs_read32(vmcs_guest_access_rights(SEGMENT_CS)) & SEGMENT_L);
+
+    if (!is_64bit) {
+        vmcs_write_natural(VMCS_GUEST_RIP, (uint32_t)rip);
+    }
+}
+
 /* The compiler would rather call it than have it twice. */
 static inline __attribute__((always_inline)) void complete(struct virt_vcpu *vcpu, uint8_t length)
 {
     uint32_t interruptibility = vmcs_read32(VMCS_GUEST_INTERRUPTIBILITY);
+    uint64_t rip = vmcs_read_natural(VMCS_GUEST_RIP);
 
-    vmcs_write_natural(VMCS_GUEST_RIP, vmcs_read_natural(VMCS_GUEST_RIP) + length);
+    vmcs_write_natural(VMCS_GUEST_RIP, rip + length);
+    if (UNLIKELY((uint32_t)rip > UINT32_MAX - length)) {
+        wrap_rip(rip + length);
+    }
     if (UNLIKELY(interruptibility & SHADOW)) {
         end_shadow(vcpu, interruptibility);
     }

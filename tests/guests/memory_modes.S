@@ -183,6 +183,22 @@ snippet paging_code
     cpuid
     ret
 
+/* Calls the last two bytes of the address space. */
+snippet wrapping_code
+    movl mode_paging_cr4, %eax
+    movl %eax, %cr4
+    movl mode_paging_cr3, %eax
+    movl %eax, %cr3
+    movl %cr0, %eax
+    orl $CR0_PG, %eax
+    movl %eax, %cr0
+    jmp 1f
+1:  xorl %eax, %eax
+    movl $0xfffffffe, %edx
+    call *%edx
+    movl %ebx, mode_results
+    ret
+
 /* Notes error code and address, goes on where mode_results[3] says. */
 page_fault_32:
     popl %eax

@@ -8,6 +8,7 @@
 void call_protected(void (*code)(void));
 void protected_code(void);
 void paging_code(void);
+void wrapping_code(void);
 void real_mode_code(void);
 extern volatile uint32_t mode_results[16];
 extern uint32_t mode_paging_cr3;
@@ -100,6 +101,30 @@ TEST(paging_32_bit)
     check_paging();
     CHECK_EQUAL(((volatile uint32_t *)table.narrow)[0] & 0x60, 0x60); /* accessed, dirty */
     CHECK_EQUAL(((volatile uint32_t *)table.narrow)[2] & 0x60, 0);
+}
+
+/* An instruction that exits is the last of the address space: the next one is the first. */
+TEST(wrap_at_4g)
+{
+    static volatile uint32_t top_table[1024] __attribute__((aligned(4096)));
+    volatile uint8_t *last = (volatile uint8_t *)pages[0];
+    volatile uint8_t *first = (volatile uint8_t *)pages[1];
+
+    for (unsigned i = 0; i < 1024; i++) {
+        directory[i] = i << 22 | PS | W | P;
+        table.narrow[i] = i << 12 | W | P;
+    }
+    directory[0] = phys(&table) | W | P;
+    directory[1023] = phys(top_table) | W | P;
+    table.narrow[0] = phys(first) | W | P;
+    top_table[1023] = phys(last) | W | P;
+    last[4094] = 0x0f; /* cpuid */
+    last[4095] = 0xa2;
+    first[0] = 0xc3; /* ret */
+    mode_paging_cr3 = phys(directory);
+    mode_paging_cr4 = CR4_PSE;
+    run_protected(wrapping_code);
+    CHECK_EQUAL(mode_results[0], cpuid(0, 0).ebx);
 }
 
 TEST(paging_pae)
