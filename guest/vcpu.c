@@ -241,6 +241,8 @@ int vcpu_create(struct vcpu *vcpu, struct vm *vm, unsigned index)
         .apic_page = phys_to_virt(vcpu->apic_page_phys),
         .apic_page_phys = vcpu->apic_page_phys,
         .has_apic_access_page = true,
+        /* With none but itself to wait for, it waits for nobody in vain. */
+        .reports_spinning = vm->description.vcpus > 1,
     };
     error = virt->vcpu_create(&vcpu->cpu, &config);
     if (error) {
@@ -442,6 +444,9 @@ static enum vcpu_run_result run(struct vcpu *vcpu)
         }
         if (signals & VCPU_RETRY) {
             return VCPU_RETRIES;
+        }
+        if (signals & VCPU_YIELD) {
+            return VCPU_SLICE_OVER;
         }
         deadline = vcpu_deadline(vcpu);
         now = time_ns();

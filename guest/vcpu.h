@@ -26,6 +26,7 @@ struct vm;
 #define VCPU_INIT      (1u << 4)
 #define VCPU_STARTUP   (1u << 5) /* startup_vector */
 #define VCPU_RETRY     (1u << 6) /* a device could not do it now: the instruction comes again later */
+#define VCPU_YIELD     (1u << 7) /* it spins: others may make better use of the CPU */
 
 struct vcpu {
     struct virt_vcpu *cpu; /* the back end's part */

@@ -279,7 +279,15 @@ static enum virt_next handle_window(void *context, const struct vm_exit *exit)
     return VIRT_ENTER;
 }
 
-/* PAUSE, and INVD and WBINVD: guest memory is write-back and coherent, and a guest may not drop
+/* It waits for another vCPU, probably one that is not running: its turn is over. */
+static enum virt_next handle_spinning(void *context, const struct vm_exit *exit)
+{
+    (void)exit;
+    vcpu_signal(context, VCPU_YIELD);
+    return VIRT_ADVANCE_AND_LEAVE;
+}
+
+/* INVD and WBINVD: guest memory is write-back and coherent, and a guest may not drop
  * anyone's cache. */
 static enum virt_next handle_no_operation(void *context, const struct vm_exit *exit)
 {
@@ -395,7 +403,7 @@ const virt_exit_handler vcpu_exit_handlers[VM_EXIT_KINDS] = {
     [VM_EXIT_HLT] = handle_halt,
     [VM_EXIT_MWAIT] = handle_undefined,
     [VM_EXIT_MONITOR] = handle_undefined,
-    [VM_EXIT_PAUSE] = handle_no_operation,
+    [VM_EXIT_PAUSE] = handle_spinning,
     [VM_EXIT_HYPERCALL] = vcpu_handle_hypercall,
     [VM_EXIT_XSETBV] = vcpu_handle_xsetbv,
     [VM_EXIT_INVLPG] = handle_unexpected,

@@ -241,6 +241,8 @@ struct virt_vcpu_config {
                         lays them out (vol. 3, 11.4.1); shared with the CPU */
     uint64_t apic_page_phys;
     bool has_apic_access_page; /* guest-physical 0xfee00000 is to be the APIC-access page */
+    bool reports_spinning; /* VM_EXIT_PAUSE when its kernel waits in a loop of PAUSEs, if the CPU
+                              can tell (virt_features.pause_loop_exiting) */
 };
 
 struct virt_ops {

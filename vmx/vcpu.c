@@ -124,6 +124,7 @@ static int create(struct virt_vcpu **result, const struct virt_vcpu_config *conf
     vcpu->apic_page = config->apic_page;
     vcpu->apic_page_phys = config->apic_page_phys;
     vcpu->has_apic_access_page = config->has_apic_access_page;
+    vcpu->reports_spinning = config->reports_spinning && vmx_controls.features.pause_loop_exiting;
     vcpu->vmcs = alloc_vmcs();
     vcpu->io_bitmaps = alloc_bitmap(IO_BITMAPS_ORDER);
     vcpu->msr_bitmap = alloc_bitmap(0);

@@ -11,6 +11,7 @@
 #include "kernel/cpu/spinlock.h"
 #include "virt/vcpu.h"
 #include "vmx/controls.h"
+#include "vmx/definitions.h"
 #include "vmx/ept.h"
 #include "vmx/instructions.h"
 
@@ -60,6 +61,7 @@ struct vmx_vcpu {
     /* Copies of VMCS fields that we alone write. */
     uint32_t proc;
     uint32_t proc2;
+    bool reports_spinning;
     uint32_t exceptions; /* that guest/ asked to see, bit per vector */
     uint8_t tpr_threshold;
     uint64_t cr0_owned; /* guest/host masks: what we must own and what guest/ wants to see */
@@ -92,6 +94,12 @@ extern struct vmx_controls vmx_controls;
 static inline struct vmx_vcpu *vmx_vcpu(struct virt_vcpu *vcpu)
 {
     return (struct vmx_vcpu *)vcpu;
+}
+
+/* Its secondary controls, beside those that depend on the mode of its APIC. */
+static inline uint32_t vmx_proc2(const struct vmx_vcpu *vcpu)
+{
+    return vmx_controls.proc2 | (vcpu->reports_spinning ? PROC2_PAUSE_LOOP_EXITING : 0);
 }
 
 /* This CPU's state; NULL if it is not in VMX operation. */

@@ -11,6 +11,12 @@
 /* No stay in a guest is longer than this, whatever the guest does. */
 #define MAX_STAY_US 2000u
 
+/* PAUSEs less than PLE_GAP ticks apart are one loop, which may last for PLE_WINDOW ticks: longer
+ * than a spinlock is held by someone who runs, much shorter than who holds it may be without a CPU
+ * (SDM vol. 3, 26.6.13, 26.1.3). */
+#define PLE_GAP    128u
+#define PLE_WINDOW 4096u
+
 /* The timer counts down at the TSC's rate divided by a power of two (SDM vol. 3, 26.5.1, A.6). */
 static uint32_t preemption_timer_value(void)
 {
@@ -23,7 +29,7 @@ static uint32_t preemption_timer_value(void)
 void vmcs_write_controls(struct vmx_vcpu *vcpu)
 {
     vcpu->proc = vmx_controls.proc;
-    vcpu->proc2 = vmx_controls.proc2;
+    vcpu->proc2 = vmx_proc2(vcpu);
     vmcs_write_natural(VMCS_HOST_RSP, (uint64_t)vcpu); /* see entry.h */
     vmcs_write32(VMCS_PIN_CONTROLS, vmx_controls.pin);
     vmcs_write32(VMCS_PROC_CONTROLS, vcpu->proc);
@@ -45,6 +51,10 @@ void vmcs_write_controls(struct vmx_vcpu *vcpu)
     if (vmx_controls.features.tpr_shadow) {
         vmcs_write64(VMCS_VIRTUAL_APIC_PAGE, vcpu->apic_page_phys);
         vmcs_write32(VMCS_TPR_THRESHOLD, 0);
+    }
+    if (vcpu->reports_spinning) {
+        vmcs_write32(VMCS_PLE_GAP, PLE_GAP);
+        vmcs_write32(VMCS_PLE_WINDOW, PLE_WINDOW);
     }
     /* "Save VMX-preemption timer value" is off, so every entry starts from this value. */
     if (vmx_controls.features.preemption_timer) {
