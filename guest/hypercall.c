@@ -1,7 +1,7 @@
 /*
- * VMCALL. There are no hypercalls for ordinary guests; a VM described with "test-device" gets those
- * by which a bare-metal test drives the back end from inside. RAX holds HYPERCALL_TEST + function,
- * RBX, RCX and RDX its arguments; the result goes to RAX.
+ * VMCALL. There are no hypercalls for ordinary guests, as KVM's answer tells them; a VM described
+ * with "test-device" gets those by which a bare-metal test drives the back end from inside. RAX
+ * holds HYPERCALL_TEST + function, RBX, RCX and RDX its arguments; the result goes to RAX.
  */
 #include "guest/hypercall.h"
 
@@ -10,6 +10,9 @@
 
 #include "guest/vcpu.h"
 #include "guest/vm.h"
+
+/* What guests of KVM's interface take as "there is no such call". */
+#define KVM_ENOSYS 1000
 
 #define ERROR_CODE_PRESENT (UINT64_C(1) << 32)
 #define PORT_COUNT         0x10000u
@@ -114,6 +117,6 @@ enum virt_next vcpu_handle_hypercall(void *context, const struct vm_exit *exit)
     virt->complete_instruction(vcpu->cpu, exit->instruction_length);
     *rax = vcpu->vm->description.test_device && function <= HYPERCALL_PAGE_SIZE
                ? test_call(vcpu, function)
-               : (uint64_t)-ENOSYS;
+               : (uint64_t)-KVM_ENOSYS;
     return vcpu_signalled(vcpu) ? VIRT_LEAVE : VIRT_ENTER;
 }

@@ -37,9 +37,10 @@ void pvclock_init(struct pvclock *clock, struct pvclock_vm *vm)
     *clock = (struct pvclock){.vm = vm};
 }
 
-static uint32_t *word(struct guest_memory *memory, uint64_t guest_phys)
+/* One word of a structure; the caller knows that there is memory. */
+static uint32_t *word(struct guest_memory *memory, uint64_t structure, size_t index)
 {
-    return guest_memory_pointer(memory, guest_phys, sizeof(uint32_t));
+    return guest_memory_pointer(memory, structure + index * sizeof(uint32_t), sizeof(uint32_t));
 }
 
 static void store(uint32_t *to, uint32_t value)
@@ -57,15 +58,15 @@ static uint32_t begin_version(uint32_t *version)
     return odd;
 }
 
-/* All but the first word, which is the version; the caller knows that there is memory. */
-static void write_words(struct guest_memory *memory, uint64_t guest_phys, const uint32_t *words,
+/* All but the first word, which is the version. */
+static void write_words(struct guest_memory *memory, uint64_t structure, const uint32_t *words,
                         size_t count)
 {
-    uint32_t *version = word(memory, guest_phys);
+    uint32_t *version = word(memory, structure, 0);
     uint32_t odd = begin_version(version);
 
     for (size_t i = 1; i < count; i++) {
-        store(word(memory, guest_phys + 4 * i), words[i]);
+        store(word(memory, structure, i), words[i]);
     }
     store(version, odd + 1);
 }
@@ -85,7 +86,7 @@ static void write_time_info(const struct pvclock *clock, uint32_t flags)
         return;
     }
     /* Not seen by the guest yet: it stays. */
-    flags |= *word(vm->memory, place + 4 * TIME_INFO_LAST) >> FLAGS_SHIFT & PVCLOCK_GUEST_STOPPED;
+    flags |= *word(vm->memory, place, TIME_INFO_LAST) >> FLAGS_SHIFT & PVCLOCK_GUEST_STOPPED;
     flags |= clock->stable ? PVCLOCK_TSC_STABLE : 0;
     words[TIME_INFO_LAST] = (uint8_t)vm->scale.shift | flags << FLAGS_SHIFT;
     write_words(vm->memory, place, words, TIME_INFO_WORDS);

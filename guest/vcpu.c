@@ -16,6 +16,10 @@
 /* Beyond any uptime; in nanoseconds it fits 64 bits even where the TSC is slow (10 MHz). */
 #define MAX_HOST_TSC (UINT64_C(1) << 57)
 
+/* Waits shorter than this add up before the guest is told: a wake-up is to be quick, and guests
+ * look at the time stolen once a tick. */
+#define STEAL_STEP_NS UINT64_C(20000)
+
 static void poll_interrupts(void *context, struct virt_pending_interrupts *pending)
 {
     struct vcpu *vcpu = context;
@@ -92,7 +96,12 @@ static void lapic_nmi(void *context)
 
 static void lapic_init_received(void *context)
 {
-    vcpu_signal(context, VCPU_INIT);
+    struct vcpu *vcpu = context;
+
+    /* What came before INIT is lost by it: a start-up IPI in particular, which found the CPU
+     * running, must not start it afterwards. */
+    __atomic_fetch_and(&vcpu->signals, ~(VCPU_STARTUP | VCPU_NMI), __ATOMIC_SEQ_CST);
+    vcpu_signal(vcpu, VCPU_INIT);
 }
 
 static void lapic_startup_received(void *context, uint8_t vector)
@@ -175,6 +184,9 @@ static void msr_set_register(void *context, enum virt_register which, uint64_t v
     virt->set_register(vcpu->cpu, which, value);
     if (which == REGISTER_TSC_OFFSET) {
         lapic_tsc_changed(&vcpu->lapic);
+        for (unsigned i = 0; i < vcpu->vm->description.vcpus; i++) {
+            vcpu_signal(&vcpu->vm->vcpus[i], VCPU_CLOCK);
+        }
     }
 }
 
@@ -203,6 +215,26 @@ static uint64_t msr_host_tsc(void *context)
     return rdtsc();
 }
 
+/* All vCPUs read the same TSC at the same moment, wherever they run. */
+static bool tscs_agree(const struct vm *vm)
+{
+    uint64_t first = __atomic_load_n(&vm->vcpus[0].msrs.tsc_adjust, __ATOMIC_RELAXED);
+
+    for (unsigned i = 1; i < vm->description.vcpus; i++) {
+        if (__atomic_load_n(&vm->vcpus[i].msrs.tsc_adjust, __ATOMIC_RELAXED) != first) {
+            return false;
+        }
+    }
+    return smp_tscs_in_step();
+}
+
+static void tell_tsc(struct vcpu *vcpu)
+{
+    pvclock_set_tsc(&vcpu->pvclock,
+                    vcpu->vm->tsc_start + virt->get_register(vcpu->cpu, REGISTER_TSC_OFFSET),
+                    tscs_agree(vcpu->vm));
+}
+
 /* What RESET leaves, and firmware on top of it: the state in which every image starts. */
 static void set_reset_state(struct vcpu *vcpu)
 {
@@ -211,12 +243,14 @@ static void set_reset_state(struct vcpu *vcpu)
     if (vcpu->index == 0) {
         lapic_set_virtual_wire(&vcpu->lapic);
     }
+    pvclock_init(&vcpu->pvclock, &vcpu->vm->pvclock);
+    vcpu->waited_before = vcpu->thread ? thread_wait_time(vcpu->thread) : 0;
     guest_msrs_init(&vcpu->msrs, &vcpu->msr_environment, &vcpu->vm->cpuid, &vcpu->vm->control,
-                    (uint32_t)(rdmsr(MSR_BIOS_SIGN_ID) >> 32));
+                    &vcpu->pvclock, (uint32_t)(rdmsr(MSR_BIOS_SIGN_ID) >> 32));
     vcpu->halted = false;
     vcpu->waits_for_startup = vcpu->index != 0;
     /* What was signalled before has been overtaken, but for what devices say now. */
-    __atomic_store_n(&vcpu->signals, VCPU_EOI_EXITS, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&vcpu->signals, VCPU_EOI_EXITS | VCPU_CLOCK, __ATOMIC_SEQ_CST);
 }
 
 int vcpu_create(struct vcpu *vcpu, struct vm *vm, unsigned index)
@@ -332,6 +366,9 @@ static void receive_init(struct vcpu *vcpu)
     virt->set_register(vcpu->cpu, REGISTER_TSC_OFFSET, tsc_offset);
     lapic_init_signal(&vcpu->lapic);
     virt->set_apic_mode(vcpu->cpu, lapic_mode(&vcpu->lapic));
+    /* Who starts again does not know of what the memory was for. */
+    pvclock_init(&vcpu->pvclock, &vcpu->vm->pvclock);
+    tell_tsc(vcpu);
     vcpu->halted = false;
     vcpu->waits_for_startup = true;
 }
@@ -375,6 +412,9 @@ static unsigned take_signals(struct vcpu *vcpu)
     signals = __atomic_exchange_n(&vcpu->signals, 0, __ATOMIC_SEQ_CST);
     if (signals & VCPU_EOI_EXITS) {
         take_eoi_exits(vcpu);
+    }
+    if (signals & VCPU_CLOCK) {
+        tell_tsc(vcpu);
     }
     if (signals & VCPU_INIT) {
         receive_init(vcpu);
@@ -474,10 +514,21 @@ static enum vcpu_run_result run(struct vcpu *vcpu)
     }
 }
 
+/* How long it has waited for the CPU, if that is worth an update. */
+static void tell_steal(struct vcpu *vcpu)
+{
+    uint64_t steal = thread_wait_time(vcpu->thread) - vcpu->waited_before;
+
+    if (steal - vcpu->pvclock.steal >= STEAL_STEP_NS) {
+        pvclock_set_steal(&vcpu->pvclock, steal);
+    }
+}
+
 enum vcpu_run_result vcpu_run(struct vcpu *vcpu)
 {
     enum vcpu_run_result result;
 
+    tell_steal(vcpu);
     __atomic_store_n(&vcpu->running_on, this_cpu(), __ATOMIC_SEQ_CST);
     result = run(vcpu);
     __atomic_store_n(&vcpu->running_on, NULL, __ATOMIC_SEQ_CST);

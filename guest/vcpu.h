@@ -12,6 +12,7 @@
 #include "guest/emulate/emulate.h"
 #include "guest/loader/boot_state.h"
 #include "guest/policy/msr.h"
+#include "guest/pvclock.h"
 #include "virt/vcpu.h"
 
 struct percpu;
@@ -27,6 +28,7 @@ struct vm;
 #define VCPU_STARTUP   (1u << 5) /* startup_vector */
 #define VCPU_RETRY     (1u << 6) /* a device could not do it now: the instruction comes again later */
 #define VCPU_YIELD     (1u << 7) /* it spins: others may make better use of the CPU */
+#define VCPU_CLOCK     (1u << 8) /* a TSC was set, its own or another vCPU's */
 
 struct vcpu {
     struct virt_vcpu *cpu; /* the back end's part */
@@ -45,6 +47,8 @@ struct vcpu {
     struct lapic lapic;
     /* Each vCPU sees its own local APIC at the same address, so each has a bus of its own. */
     struct mmio_bus mmio;
+    struct pvclock pvclock;
+    uint64_t waited_before; /* its thread's waiting time when it was reset last */
     struct guest_msrs msrs;
     struct msr_environment msr_environment;
     struct emulate_context emulate;

@@ -102,7 +102,9 @@ static void serve(void *context)
     while (runs) {
         switch (vcpu_run(vcpu)) {
         case VCPU_SLICE_OVER:
+            pvclock_set_preempted(&vcpu->pvclock, true);
             thread_yield();
+            pvclock_set_preempted(&vcpu->pvclock, false);
             break;
         case VCPU_WAITS:
             /* A signal that came before vcpu_run ended found it running, and woke nobody. */

@@ -268,13 +268,19 @@ static int build(struct vm *vm)
     }
     vm->tsc_start = rdtsc();
     vm->clock_start = time_from_tsc(vm->tsc_start);
+    /* Whole seconds, as the real-time clock begins. */
+    vm->pvclock = (struct pvclock_vm){
+        .memory = &vm->memory,
+        .scale = pvclock_scale_of(tsc_hz()),
+        .wall_clock = boot_wall_clock() + vm->clock_start / NS_PER_SECOND,
+    };
     timer_queue_init(&vm->timers, vm_clock, vm);
     vm->device_deadline = TIMER_NEVER;
     error = create_vcpus(vm);
     if (!error) {
         /* Devices may speak to a vCPU's back end as soon as they are there. */
         virt->vcpu_load(vm->vcpus[0].cpu);
-        error = pc_init(vm, boot_wall_clock() + vm->clock_start / NS_PER_SECOND);
+        error = pc_init(vm, vm->pvclock.wall_clock);
     }
     if (!error) {
         error = load(vm);

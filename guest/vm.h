@@ -17,6 +17,7 @@
 #include "guest/pc.h"
 #include "guest/policy/control_registers.h"
 #include "guest/policy/cpuid.h"
+#include "guest/pvclock.h"
 #include "guest/timer.h"
 #include "guest/vcpu.h"
 #include "kernel/cpu/spinlock.h"
@@ -54,6 +55,7 @@ struct vm {
     struct timer_queue timers;
     uint64_t clock_start; /* ns since boot when the VM's clock was 0 */
     uint64_t tsc_start;   /* host TSC at that moment: the guest's TSC starts at 0 */
+    struct pvclock_vm pvclock;
     struct cpuid_policy cpuid;
     struct control_policy control;
     struct console console;

@@ -23,6 +23,9 @@
  * apic_timer_init, time_init and threads_start_cpu; once, by the boot CPU. */
 void smp_start(void);
 
+/** True if nothing says that the TSC of any CPU that was started differs from the boot CPU's. */
+bool smp_tscs_in_step(void);
+
 /** CPUs that run: those with indices 0 to this number less one. */
 unsigned smp_count(void);
 /** The CPU of that index. Any context. */

@@ -47,6 +47,7 @@ CHECK_OFFSET(TRAMPOLINE_GDT, gdt);
 _Static_assert(sizeof(struct trampoline) <= FRAME_SIZE, "the trampoline fits its page");
 
 static struct tsc_comparison comparison;
+static bool tscs_differ;
 
 static void wait_ns(uint64_t ns)
 {
@@ -123,7 +124,12 @@ static bool wait_running(struct percpu *cpu, uint64_t ns)
     return true;
 }
 
-static void report_tsc(const struct percpu *cpu)
+bool smp_tscs_in_step(void)
+{
+    return !tscs_differ;
+}
+
+static void compare_tsc(const struct percpu *cpu)
 {
     struct tsc_difference difference;
 
@@ -132,6 +138,7 @@ static void report_tsc(const struct percpu *cpu)
         log_info("CPU %u: APIC id %u, TSC in step (within %lu ticks)", cpu->index, cpu->apic_id,
                  difference.uncertainty);
     } else {
+        tscs_differ = true;
         log_warn("CPU %u: APIC id %u, TSC %lu ticks %s the boot CPU's (within %lu)", cpu->index,
                  cpu->apic_id,
                  (uint64_t)(difference.ahead < 0 ? -difference.ahead : difference.ahead),
@@ -167,7 +174,7 @@ static bool start(struct trampoline *trampoline, uint32_t id)
     if (wait_running(cpu, START_PATIENCE_NS) ||
         !atomic_compare_exchange_strong(&cpu->state, &expected, CPU_ABANDONED)) {
         smp_add(cpu);
-        report_tsc(cpu);
+        compare_tsc(cpu);
         return true;
     }
     log_error("CPU with APIC id %u does not start; it is left out", id);

@@ -29,6 +29,8 @@ struct thread {
     uint64_t stack_pointer; /* while it does not run */
     void *stack;            /* its top; NULL: an idle thread, whose stack is not ours */
     uint64_t run_time;
+    uint64_t wait_time;
+    uint64_t ready_since;
     void (*function)(void *context);
     void *context;
     char name[THREAD_NAME_SIZE];
@@ -70,6 +72,11 @@ uint64_t thread_run_time(const struct thread *thread)
     return __atomic_load_n(&thread->run_time, __ATOMIC_RELAXED);
 }
 
+uint64_t thread_wait_time(const struct thread *thread)
+{
+    return __atomic_load_n(&thread->wait_time, __ATOMIC_RELAXED);
+}
+
 void threads_start_cpu(void)
 {
     struct percpu *cpu = this_cpu();
@@ -96,17 +103,28 @@ static void request_decision(struct percpu *cpu)
 }
 
 /* With the lock held. */
-static void make_ready(struct scheduler *scheduler, struct thread *thread)
+static void make_ready(struct scheduler *scheduler, struct thread *thread, uint64_t now)
 {
     sleepers_remove(&scheduler->sleepers, &thread->sleeper);
     thread->state = THREAD_READY;
+    thread->ready_since = now;
     fifo_add(&scheduler->ready, &thread->entry);
+}
+
+/* It is about to run. */
+static void add_wait_time(struct thread *thread, uint64_t now)
+{
+    /* It was woken by another CPU, whose TSC may be a little ahead. */
+    if (now > thread->ready_since) {
+        __atomic_store_n(&thread->wait_time, thread->wait_time + (now - thread->ready_since),
+                         __ATOMIC_RELAXED);
+    }
 }
 
 static void wake_sleepers(struct scheduler *scheduler, uint64_t now)
 {
     while (sleepers_next(&scheduler->sleepers) <= now) {
-        make_ready(scheduler, CONTAINER(scheduler->sleepers.first, struct thread, sleeper));
+        make_ready(scheduler, CONTAINER(scheduler->sleepers.first, struct thread, sleeper), now);
     }
 }
 
@@ -142,11 +160,15 @@ static void decide(struct scheduler *scheduler)
     wake_sleepers(scheduler, now);
     if (previous->state == THREAD_RUNNING && previous != &scheduler->idle) {
         previous->state = THREAD_READY;
+        previous->ready_since = now;
         fifo_add(&scheduler->ready, &previous->entry);
     }
     entry = fifo_take(&scheduler->ready);
     next = entry ? CONTAINER(entry, struct thread, entry) : &scheduler->idle;
     next->state = THREAD_RUNNING;
+    if (entry) {
+        add_wait_time(next, now);
+    }
     __atomic_store_n(&previous->run_time, previous->run_time + (now - scheduler->switched_at),
                      __ATOMIC_RELAXED);
     scheduler->switched_at = now;
@@ -179,7 +201,7 @@ static void start(struct thread *thread)
     bool interrupts = interrupts_save();
 
     spin_lock(&scheduler->lock);
-    make_ready(scheduler, thread);
+    make_ready(scheduler, thread, time_ns());
     request_decision(thread->cpu);
     spin_unlock(&scheduler->lock);
     interrupts_restore(interrupts);
@@ -290,7 +312,7 @@ void thread_wake(struct thread *thread)
 
     __atomic_store_n(&thread->woken, true, __ATOMIC_SEQ_CST);
     if (thread->state == THREAD_BLOCKED) {
-        make_ready(scheduler, thread);
+        make_ready(scheduler, thread, time_ns());
         request_decision(thread->cpu);
     }
     spin_unlock(&scheduler->lock);

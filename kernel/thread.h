@@ -42,6 +42,8 @@ struct thread *thread_current(void);
 const char *thread_name(const struct thread *thread);
 /** CPU time it has used, in ns, as of its last stop. */
 uint64_t thread_run_time(const struct thread *thread);
+/** Time in which it could have run and did not, in ns, as of its last start. Any CPU. */
+uint64_t thread_wait_time(const struct thread *thread);
 /** Ends the current thread. Its memory is given back once it has left its stack. */
 _Noreturn void thread_exit(void);
 

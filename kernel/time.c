@@ -37,12 +37,17 @@ struct reference {
 };
 
 static struct time_scale scale;
-static uint64_t tsc_hz;
+static uint64_t tsc_rate; /* ticks per second */
 static uint64_t wall_clock_at_boot;
+
+uint64_t tsc_hz(void)
+{
+    return tsc_rate;
+}
 
 uint64_t tsc_khz(void)
 {
-    return tsc_hz / 1000;
+    return tsc_rate / 1000;
 }
 
 uint64_t time_from_tsc(uint64_t tsc)
@@ -194,8 +199,8 @@ void time_init(void)
         stated = cpuid(CPUID_TSC, 0);
     }
     ASSERT(measured != 0, "the PM timer or the 8254 counts while the TSC does");
-    tsc_hz = choose_tsc_hz(measured, stated.eax, stated.ebx, stated.ecx);
-    scale = time_scale_of(tsc_hz);
+    tsc_rate = choose_tsc_hz(measured, stated.eax, stated.ebx, stated.ecx);
+    scale = time_scale_of(tsc_rate);
     now = read_wall_clock();
     if (now == 0) {
         log_warn("time: the CMOS clock holds no date");
@@ -203,5 +208,5 @@ void time_init(void)
         wall_clock_at_boot = now - time_ns() / 1000000000;
     }
     log_info("time: TSC at %lu kHz by %s, measured %lu kHz; %lu s since 1970", tsc_khz(),
-             tsc_hz == measured ? by : "CPUID", measured / 1000, now);
+             tsc_rate == measured ? by : "CPUID", measured / 1000, now);
 }

@@ -13,7 +13,9 @@
  * times are 0. */
 void time_init(void);
 
-/** TSC ticks per millisecond, as measured. */
+/** TSC ticks per second, as measured. */
+uint64_t tsc_hz(void);
+/** TSC ticks per millisecond, rounded down. */
 uint64_t tsc_khz(void);
 /** Nanoseconds since boot; monotonic, any context. */
 uint64_t time_ns(void);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "guest/policy/cpuid_bits.h"
+#include "guest/pvclock.h"
 #include "kernel/cpu/x86_defs.h"
 
 /* What a guest may get if the host has it. Everything else is withheld: VMX, SMX and SGX; MONITOR;
@@ -55,9 +56,16 @@
 
 #define XSAVE_LEGACY_SIZE 576u /* FXSAVE area and XSAVE header */
 
-#define HYPERVISOR_TIMING_LEAF 0x10u /* from 0x40000000 */
-#define EXTENDED_BASE          0x80000000u
-#define BUS_MHZ                100u
+#define HYPERVISOR_BASE          0x40000000u
+#define HYPERVISOR_FEATURES_LEAF 0x1u
+#define HYPERVISOR_TIMING_LEAF   0x10u
+/* No asynchronous page faults, no EOI, IPIs, TLB flushes or spinlocks by way of memory and
+ * hypercalls: what the CPU does itself is quicker here. */
+#define PARAVIRTUAL_FEATURES                                                         \
+    (KVM_FEATURE_CLOCKSOURCE | KVM_FEATURE_CLOCKSOURCE2 | KVM_FEATURE_NOP_IO_DELAY | \
+     KVM_FEATURE_STEAL_TIME | KVM_FEATURE_CLOCKSOURCE_STABLE_BIT)
+#define EXTENDED_BASE 0x80000000u
+#define BUS_MHZ       100u
 
 #define CACHE_TYPE          0x1fu
 #define CACHE_LEVEL_SHIFT   5
@@ -262,16 +270,29 @@ static void init_basic(struct cpuid_policy *policy, const struct cpuid_config *c
     first->eax = policy->basic_count - 1;
 }
 
+/* The first of a range of hypervisor leaves: the last one, and a name of at most 12 letters. */
+static struct cpuid_registers hypervisor_name(uint32_t last, const char *name)
+{
+    struct cpuid_registers answer = {.eax = last};
+    char letters[12] = "";
+
+    memcpy(letters, name, strnlen(name, sizeof(letters)));
+    memcpy(&answer.ebx, letters, 4);
+    memcpy(&answer.ecx, letters + 4, 4);
+    memcpy(&answer.edx, letters + 8, 4);
+    return answer;
+}
+
+/* What guests are offered is KVM's interface, or the part of it that pays (guest/pvclock.h); it
+ * comes first, because some look at the first range only. */
 static void init_hypervisor(struct cpuid_policy *policy, const struct cpuid_config *config)
 {
-    static const char signature[12] = {'I', 'n', 'n', 'k', 'e', 'e', 'p', 'e', 'r', 'V', 'M', 'M'};
-    struct cpuid_registers *first = &policy->hypervisor[0].answer;
     struct cpuid_registers *timing = &policy->hypervisor[HYPERVISOR_TIMING_LEAF].answer;
 
-    first->eax = 0x40000000u + CPUID_HYPERVISOR_LEAVES - 1;
-    memcpy(&first->ebx, signature, 4);
-    memcpy(&first->ecx, signature + 4, 4);
-    memcpy(&first->edx, signature + 8, 4);
+    policy->hypervisor[0].answer =
+        hypervisor_name(HYPERVISOR_BASE + CPUID_HYPERVISOR_LEAVES - 1, "KVMKVMKVM");
+    policy->hypervisor[HYPERVISOR_FEATURES_LEAF].answer.eax = PARAVIRTUAL_FEATURES;
+    policy->own_name.answer = hypervisor_name(CPUID_OWN_NAME, "InnkeeperVMM");
     timing->eax = (uint32_t)config->tsc_khz;
     timing->ebx = config->crystal_hz / 1000;
 }

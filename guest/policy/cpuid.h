@@ -17,7 +17,8 @@ struct cpuid_registers {
 };
 
 #define CPUID_BASIC_LEAVES      0x20u /* 0 .. 0x1f */
-#define CPUID_HYPERVISOR_LEAVES 0x11u /* 0x40000000 .. 0x40000010 */
+#define CPUID_HYPERVISOR_LEAVES 0x11u /* 0x40000000 .. 0x40000010: as KVM's */
+#define CPUID_OWN_NAME          0x40000100u
 #define CPUID_EXTENDED_LEAVES   0x09u /* 0x80000000 .. 0x80000008 */
 #define CPUID_CACHE_SUBLEAVES   8u
 #define CPUID_XSAVE_SUBLEAVES   20u
@@ -54,6 +55,7 @@ struct cpuid_policy {
     struct cpuid_leaf basic[CPUID_BASIC_LEAVES];
     struct cpuid_leaf extended[CPUID_EXTENDED_LEAVES];
     struct cpuid_leaf hypervisor[CPUID_HYPERVISOR_LEAVES];
+    struct cpuid_leaf own_name; /* CPUID_OWN_NAME */
     struct cpuid_registers cache[CPUID_CACHE_SUBLEAVES];
     struct cpuid_registers xsave[CPUID_XSAVE_SUBLEAVES];
     uint64_t xcr0_allowed; /* what XSETBV(0) may set */
@@ -86,6 +88,9 @@ static inline const struct cpuid_leaf *cpuid_find(const struct cpuid_policy *pol
     }
     if (leaf - 0x40000000u < CPUID_HYPERVISOR_LEAVES) {
         return &policy->hypervisor[leaf - 0x40000000u];
+    }
+    if (leaf == CPUID_OWN_NAME) {
+        return &policy->own_name;
     }
     return &policy->basic[policy->basic_count - 1];
 }

@@ -19,12 +19,13 @@
 
 void guest_msrs_init(struct guest_msrs *msrs, const struct msr_environment *environment,
                      const struct cpuid_policy *cpuid, const struct control_policy *control,
-                     uint32_t microcode)
+                     struct pvclock *pvclock, uint32_t microcode)
 {
     *msrs = (struct guest_msrs){
         .environment = environment,
         .cpuid = cpuid,
         .control = control,
+        .pvclock = pvclock,
         .misc_enable = MISC_ENABLE_FAST_STRINGS | MISC_ENABLE_READ_ONLY,
         .bios_sign_id = (uint64_t)microcode << 32,
     };
@@ -119,17 +120,22 @@ static uint64_t guest_tsc(const struct guest_msrs *msrs)
  * 18.17.3). */
 static void add_to_tsc(struct guest_msrs *msrs, uint64_t difference)
 {
-    msrs->tsc_adjust += difference;
+    /* Other vCPUs look whether theirs is the same. */
+    __atomic_store_n(&msrs->tsc_adjust, msrs->tsc_adjust + difference, __ATOMIC_RELAXED);
     set_register(msrs, REGISTER_TSC_OFFSET, get_register(msrs, REGISTER_TSC_OFFSET) + difference);
 }
 
-/* MTRRs, and what is a register of the vCPU. */
+/* MTRRs, the paravirtual clock, and what is a register of the vCPU. */
 static enum msr_result read_other(const struct guest_msrs *msrs, uint32_t index, uint64_t *value)
 {
     enum virt_register which = plain_register(index);
 
     if (mtrr_is(index)) {
         *value = mtrr_read(&msrs->mtrrs, index);
+        return MSR_OK;
+    }
+    if (pvclock_has_msr(index)) {
+        *value = pvclock_msr_read(msrs->pvclock, index);
         return MSR_OK;
     }
     if (which == REGISTER_COUNT || absent(msrs, index)) {
@@ -231,13 +237,16 @@ static enum msr_result write_efer(struct guest_msrs *msrs, uint64_t value)
     return MSR_OK;
 }
 
-/* MTRRs, and what is a register of the vCPU. */
+/* MTRRs, the paravirtual clock, and what is a register of the vCPU. */
 static enum msr_result write_other(struct guest_msrs *msrs, uint32_t index, uint64_t value)
 {
     enum virt_register which = plain_register(index);
 
     if (mtrr_is(index)) {
         return mtrr_write(&msrs->mtrrs, index, value) ? MSR_OK : MSR_FAULT;
+    }
+    if (pvclock_has_msr(index)) {
+        return pvclock_msr_write(msrs->pvclock, index, value) ? MSR_OK : MSR_FAULT;
     }
     if (which == REGISTER_COUNT || absent(msrs, index)) {
         return MSR_FAULT;

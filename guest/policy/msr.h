@@ -13,6 +13,7 @@
 #include "guest/policy/control_registers.h"
 #include "guest/policy/cpuid.h"
 #include "guest/policy/mtrr.h"
+#include "guest/pvclock.h"
 #include "virt/vcpu.h"
 
 enum msr_result { MSR_OK, MSR_FAULT /* #GP(0) */ };
@@ -32,6 +33,7 @@ struct guest_msrs {
     const struct msr_environment *environment;
     const struct cpuid_policy *cpuid;
     const struct control_policy *control;
+    struct pvclock *pvclock;
     uint64_t tsc_adjust;
     uint64_t misc_enable;
     uint64_t mcg_status;
@@ -39,12 +41,12 @@ struct guest_msrs {
     struct mtrrs mtrrs;
 };
 
-/** RESET values, and what firmware sets on top (MTRRs). The pointers must outlive it. `microcode`
- * is the revision to show (the host's IA32_BIOS_SIGN_ID bits 63:32, so that guests judge errata as
- * on the host). */
+/** RESET values, and what firmware sets on top (MTRRs). The pointers must outlive it; the
+ * paravirtual clock is in its own RESET state. `microcode` is the revision to show (the host's
+ * IA32_BIOS_SIGN_ID bits 63:32, so that guests judge errata as on the host). */
 void guest_msrs_init(struct guest_msrs *msrs, const struct msr_environment *environment,
                      const struct cpuid_policy *cpuid, const struct control_policy *control,
-                     uint32_t microcode);
+                     struct pvclock *pvclock, uint32_t microcode);
 enum msr_result guest_msr_read(struct guest_msrs *msrs, uint32_t index, uint64_t *value);
 enum msr_result guest_msr_write(struct guest_msrs *msrs, uint32_t index, uint64_t value);
 

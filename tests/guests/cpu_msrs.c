@@ -22,7 +22,7 @@ static int try_wrmsr(uint32_t index, uint64_t value)
 TEST(unknown_msrs_fault)
 {
     static const uint32_t unknown[] = {0x2,        0x5ff,      0x1fff,     0x2000,
-                                       0x12345678, 0x40000000, 0x4b564d00, 0xbfffffff,
+                                       0x12345678, 0x40000000, 0x4b564d02, 0xbfffffff,
                                        0xc0001fff, 0xc0002000, 0xffffffff};
 
     for (unsigned i = 0; i < sizeof(unknown) / sizeof(unknown[0]); i++) {

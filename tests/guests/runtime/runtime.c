@@ -9,6 +9,8 @@
 #define DEBUG_EXIT_PORT 0xf4u
 #define BOCHS_PORT      0x8900u
 
+#define CPUID_OWN_NAME 0x40000100u /* at 0x40000000 is the name of the interface that it offers */
+
 #define MULTIBOOT_BOOT_MAGIC  0x2badb002u
 #define MULTIBOOT_HAS_CMDLINE 4u
 
@@ -191,9 +193,9 @@ static void read_command_line(void)
     }
 }
 
-static bool hypervisor_is(const char *signature)
+static bool hypervisor_is(uint32_t leaf, const char *signature)
 {
-    struct cpuid answer = cpuid(0x40000000, 0);
+    struct cpuid answer = cpuid(leaf, 0);
 
     return (cpuid(1, 0).ecx & (1u << 31)) != 0 && memcmp(&answer.ebx, signature, 4) == 0 &&
            memcmp(&answer.ecx, signature + 4, 4) == 0;
@@ -201,7 +203,7 @@ static bool hypervisor_is(const char *signature)
 
 bool under_innkeeper(void)
 {
-    return hypervisor_is("Innkeepe");
+    return hypervisor_is(CPUID_OWN_NAME, "Innkeepe");
 }
 
 void __attribute__((weak)) prepare(void)

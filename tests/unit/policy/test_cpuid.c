@@ -135,8 +135,9 @@ static void highest_leaves(void **state)
 
 static void unknown_leaves_are_the_highest_basic_one(void **state)
 {
-    static const uint32_t unknown[] = {0x20,       0x21,       0x3fffffff, 0x40000011, 0x7fffffff,
-                                       0x80000009, 0x80000020, 0x8fffffff, 0xc0000000, 0xffffffff};
+    static const uint32_t unknown[] = {0x20,       0x21,       0x3fffffff, 0x40000011,
+                                       0x400000ff, 0x40000101, 0x7fffffff, 0x80000009,
+                                       0x80000020, 0x8fffffff, 0xc0000000, 0xffffffff};
     struct cpuid_config config = greedy();
 
     (void)state;
@@ -283,19 +284,38 @@ static void frequencies_are_the_measured_ones(void **state)
     assert_int_equal(ask(0x16, 0).eax, 50); /* rounded: guests show it as the CPU's speed */
 }
 
-static void the_hypervisor_says_its_name(void **state)
+static void assert_name(uint32_t leaf, const char *expected, uint32_t last)
 {
-    struct cpuid_registers answer = ask(0x40000000, 0);
+    struct cpuid_registers answer = ask(leaf, 0);
     char name[13] = "";
 
-    (void)state;
     memcpy(name, &answer.ebx, 4);
     memcpy(name + 4, &answer.ecx, 4);
     memcpy(name + 8, &answer.edx, 4);
-    assert_string_equal(name, "InnkeeperVMM");
-    for (uint32_t leaf = 0x40000001; leaf < 0x40000010; leaf++) {
+    assert_string_equal(name, expected);
+    assert_int_equal(answer.eax, last);
+}
+
+static void the_hypervisor_says_its_names(void **state)
+{
+    (void)state;
+    assert_name(0x40000000, "KVMKVMKVM", 0x40000010);
+    assert_name(0x40000100, "InnkeeperVMM", 0x40000100);
+    for (uint32_t leaf = 0x40000002; leaf < 0x40000010; leaf++) {
         assert_zero(ask(leaf, 0));
     }
+}
+
+/* Clock, steal time, no delays at ports; nothing that takes a hypercall or an interrupt. */
+static void what_is_offered_of_kvm(void **state)
+{
+    struct cpuid_registers features = ask(0x40000001, 0);
+
+    (void)state;
+    assert_int_equal(features.eax, 1u << 0 | 1u << 1 | 1u << 3 | 1u << 5 | 1u << 24);
+    assert_int_equal(features.ebx, 0);
+    assert_int_equal(features.ecx, 0);
+    assert_int_equal(features.edx, 0); /* no hints */
 }
 
 static void xsave_sizes_follow_xcr0(void **state)
@@ -425,7 +445,8 @@ int main(void)
         cmocka_unit_test_setup(static_leaves_need_no_vcpu, set_up),
         cmocka_unit_test(topology_of_n_vcpus),
         cmocka_unit_test_setup(frequencies_are_the_measured_ones, set_up),
-        cmocka_unit_test_setup(the_hypervisor_says_its_name, set_up),
+        cmocka_unit_test_setup(the_hypervisor_says_its_names, set_up),
+        cmocka_unit_test_setup(what_is_offered_of_kvm, set_up),
         cmocka_unit_test_setup(xsave_sizes_follow_xcr0, set_up),
         cmocka_unit_test_setup(aligned_components_in_the_compacted_form, set_up),
         cmocka_unit_test(vector_features_need_their_state),

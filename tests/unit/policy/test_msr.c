@@ -14,6 +14,9 @@
 static struct cpuid_policy cpuid;
 static struct control_policy control;
 static struct guest_msrs msrs;
+static struct guest_memory memory; /* none */
+static struct pvclock_vm pvclock_vm = {.memory = &memory};
+static struct pvclock pvclock;
 
 /* The rest of the vCPU. */
 static uint64_t registers[REGISTER_COUNT];
@@ -72,7 +75,8 @@ static int set_up(void **state)
     tsc = 1000;
     cpuid_policy_init(&cpuid, &config);
     control_policy_init(&control, &cpuid);
-    guest_msrs_init(&msrs, &environment, &cpuid, &control, MICROCODE);
+    pvclock_init(&pvclock, &pvclock_vm);
+    guest_msrs_init(&msrs, &environment, &cpuid, &control, &pvclock, MICROCODE);
     return 0;
 }
 
@@ -105,12 +109,12 @@ static void refuse_get(uint32_t index)
  * APIC's are not among them. */
 static void what_is_not_listed_does_not_exist(void **state)
 {
-    static const uint32_t readable[] = {0x0,        0x1,        0x10,       0x17,       0x3a,
-                                        0x3b,       0x8b,       0xfe,       0x174,      0x175,
-                                        0x176,      0x179,      0x17a,      0x1a0,      0x1d9,
-                                        0x250,      0x258,      0x259,      0x277,      0x2ff,
-                                        0xc0000080, 0xc0000081, 0xc0000082, 0xc0000083, 0xc0000084,
-                                        0xc0000100, 0xc0000101, 0xc0000102, 0xc0000103};
+    static const uint32_t readable[] = {
+        0x0,        0x1,        0x10,       0x11,       0x12,       0x4b564d00, 0x4b564d01,
+        0x4b564d03, 0x17,       0x3a,       0x3b,       0x8b,       0xfe,       0x174,
+        0x175,      0x176,      0x179,      0x17a,      0x1a0,      0x1d9,      0x250,
+        0x258,      0x259,      0x277,      0x2ff,      0xc0000080, 0xc0000081, 0xc0000082,
+        0xc0000083, 0xc0000084, 0xc0000100, 0xc0000101, 0xc0000102, 0xc0000103};
     static const uint32_t starts[] = {0x0, 0xc0000000, 0xc0010000, 0x40000000, 0x4b564d00};
 
     (void)state;
@@ -254,6 +258,17 @@ static void time_stamp_counter(void **state)
     assert_int_equal(get(MSR_TSC), 1700);
 }
 
+static void the_paravirtual_clock_has_its_own(void **state)
+{
+    (void)state;
+    put(MSR_KVM_STEAL_TIME, 0x1041);
+    assert_int_equal(pvclock.steal_time_msr, 0x1041);
+    assert_int_equal(get(MSR_KVM_STEAL_TIME), 0x1041);
+    refuse_put(MSR_KVM_STEAL_TIME, 0x1043);
+    put(MSR_KVM_SYSTEM_TIME, 0x2001);
+    assert_int_equal(get(MSR_KVM_SYSTEM_TIME_NEW), 0x2001);
+}
+
 static void fixed_values(void **state)
 {
     static const uint32_t read_only[] = {MSR_P5_MC_ADDR,      MSR_P5_MC_TYPE, MSR_PLATFORM_ID,
@@ -382,6 +397,7 @@ int main(void)
         cmocka_unit_test_setup(pat_types, set_up),
         cmocka_unit_test_setup(efer_writes, set_up),
         cmocka_unit_test_setup(time_stamp_counter, set_up),
+        cmocka_unit_test_setup(the_paravirtual_clock_has_its_own, set_up),
         cmocka_unit_test_setup(fixed_values, set_up),
         cmocka_unit_test_setup(writable_bits, set_up),
         cmocka_unit_test_setup(absent_with_their_feature, set_up),
