@@ -20,12 +20,18 @@ static uint64_t by_weight(const struct run_queue *queue, uint64_t weight, uint64
     return (ns / 1024 * (UTILISATION_ONE - reserved) / 1024) * weight / (weight - theirs);
 }
 
+/* The virtual time that `ns` make for so much weight. */
+static uint64_t virtual_of(uint64_t ns, uint64_t weight)
+{
+    return (ns << FAIR_SHIFT) / weight;
+}
+
 /* What the queue's virtual time gains within the horizon under that load. */
 static int64_t gain(const struct run_queue *queue, uint64_t load)
 {
     uint64_t weight = load >= LOAD_UNIT ? load / LOAD_UNIT : 1;
 
-    return (int64_t)fair_virtual(by_weight(queue, weight, queue->config->balance_horizon), weight);
+    return (int64_t)virtual_of(by_weight(queue, weight, queue->config->balance_horizon), weight);
 }
 
 /* Brings a virtual time within what the queue gains in a horizon of the machine's. */
@@ -87,7 +93,7 @@ static uint64_t time_of(const struct run_queue *queue, uint64_t weight, uint64_t
     uint64_t passed = now > at ? by_weight(queue, weight, now - at) : 0;
 
     return atomic_load_explicit(&summary->virtual_time, memory_order_relaxed) +
-           fair_virtual(passed, weight);
+           virtual_of(passed, weight);
 }
 
 static uint64_t load_of(const struct run_queue *queue, uint64_t weight, uint64_t now)
@@ -147,7 +153,7 @@ static void update_machine(const struct run_queue *queue, uint64_t now)
                           own + (uint64_t)(sum / (int64_t)total * (int64_t)SCHED_CPUS_MAX),
                           memory_order_relaxed);
     atomic_store_explicit(&machine->virtual_at, now, memory_order_relaxed);
-    atomic_store_explicit(&machine->virtual_rate, fair_virtual(given, total), memory_order_relaxed);
+    atomic_store_explicit(&machine->virtual_rate, virtual_of(given, total), memory_order_relaxed);
 }
 
 uint32_t sched_balance_target(struct run_queue *queue, uint64_t now)
@@ -216,6 +222,8 @@ struct sched_entity *sched_push(struct run_queue *from, struct run_queue *to, ui
 
     queue_charge(from, now);
     queue_charge(to, now);
+    queue_update_load(from);
+    queue_update_load(to);
     if (!from->current) {
         return NULL;
     }

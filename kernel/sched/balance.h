@@ -37,8 +37,9 @@ void sched_machine_init(struct sched_machine *machine, const struct sched_config
  * one. */
 bool sched_may_run(const struct sched_entity *entity, uint32_t cpu);
 
-/** Marks the queue's CPU idle or not; for sched_pick. O(1). */
-void balance_set_idle(struct run_queue *queue, bool idle);
+/** Marks the queue's CPU idle, or not idle any more; for sched_pick. O(1). */
+void balance_begin_idle(const struct run_queue *queue);
+void balance_end_idle(const struct run_queue *queue);
 
 /** The machine's virtual time at `now`; false if there has been none recently, because no queue had
  * waiters or there is but one CPU. No lock needed. O(1). */

@@ -71,14 +71,6 @@ void cap_change_members(struct sched_cap *cap, int32_t change, uint64_t slice, u
     set_depth(cap, slice, grain);
 }
 
-uint64_t cap_level(const struct sched_cap *cap, uint64_t now)
-{
-    uint64_t seen = atomic_load_explicit(&cap->empty_at, memory_order_relaxed);
-    uint64_t from = counted_from(cap, seen, now);
-
-    return from < now ? (now - from) * cap->percent / 100 : 0;
-}
-
 uint64_t cap_take(struct sched_cap *cap, uint64_t now, uint64_t least, uint64_t most)
 {
     uint64_t seen = atomic_load_explicit(&cap->empty_at, memory_order_relaxed);

@@ -44,9 +44,6 @@ int cap_set_percent(struct sched_cap *cap, uint32_t percent, uint64_t slice, uin
 /** Counts a member in (+1) or out (-1), and makes the bucket as deep as the bound above allows. */
 void cap_change_members(struct sched_cap *cap, int32_t change, uint64_t slice, uint64_t grain);
 
-/** What is there, in ns. Any CPU. */
-uint64_t cap_level(const struct sched_cap *cap, uint64_t now);
-
 /** Takes what is there, at most `most` ns; if that is less than `least`, takes nothing and returns
  * 0. Any CPU. */
 uint64_t cap_take(struct sched_cap *cap, uint64_t now, uint64_t least, uint64_t most);

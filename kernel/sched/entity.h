@@ -16,6 +16,8 @@
 #define SCHED_WEIGHT_DEFAULT 100u
 #define SCHED_WEIGHT_MAX     10000u
 
+#define SCHED_INVERSE_SHIFT 52
+
 enum sched_state {
     SCHED_BLOCKED, /* on no queue */
     SCHED_READY,   /* on the queue of `cpu`, waiting */
@@ -42,6 +44,7 @@ struct sched_entity {
     /* Settings. */
     bool io; /* a kernel thread that moves I/O */
     uint32_t weight;
+    uint64_t inverse_weight; /* 2^SCHED_INVERSE_SHIFT / weight: a product instead of a quotient */
     struct cpu_mask allowed;
     struct sched_cap *cap; /* NULL: none */
     struct reservation reservation;
@@ -66,5 +69,11 @@ struct sched_entity {
     uint64_t run_time; /* ns, ever */
     uint64_t migrations;
 };
+
+static inline void entity_set_weight(struct sched_entity *entity, uint32_t weight)
+{
+    entity->weight = weight;
+    entity->inverse_weight = (1ul << SCHED_INVERSE_SHIFT) / weight;
+}
 
 #endif

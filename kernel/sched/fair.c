@@ -2,9 +2,6 @@
 
 #include "kernel/sched/balance.h"
 
-/* Beyond this the sums' origin follows the virtual time, so that they never overflow. */
-#define SUM_LIMIT (1l << 56)
-
 static int64_t since_origin(const struct run_queue *queue, uint64_t virtual_time)
 {
     return (int64_t)(virtual_time - queue->origin);
@@ -34,13 +31,6 @@ int64_t fair_lag(const struct run_queue *queue, const struct sched_entity *entit
     return behind * (int64_t)entity->weight >> FAIR_SHIFT;
 }
 
-bool fair_eligible(const struct run_queue *queue, uint64_t virtual_time)
-{
-    /* v <= V, both multiplied by the weight of all. */
-    return (__int128)since_origin(queue, virtual_time) * (__int128)queue->weight <=
-           queue->weighted_sum;
-}
-
 static int64_t limit(int64_t value, int64_t least, int64_t most)
 {
     if (value > most) {
@@ -54,12 +44,8 @@ static int64_t debt_limit(const struct run_queue *queue, const struct sched_enti
     return (int64_t)(queue->config->slice + entity->reservation.budget);
 }
 
-static void follow(struct run_queue *queue)
+void fair_follow(struct run_queue *queue)
 {
-    if (queue->weighted_sum < SUM_LIMIT && queue->weighted_sum > -SUM_LIMIT) {
-        return;
-    }
-
     int64_t ahead = mean(queue->weighted_sum, queue->weight);
 
     queue->origin += (uint64_t)ahead;
@@ -71,19 +57,33 @@ static uint32_t reserved_weight(const struct sched_entity *entity)
     return reservation_exists(&entity->reservation) ? entity->weight : 0;
 }
 
+/* The sums have changed by an entity. */
+static void after_count(struct run_queue *queue)
+{
+    struct queue_summary *summary = &queue->summary;
+
+    if (queue->weighted_sum > FAIR_SUM_LIMIT || queue->weighted_sum < -FAIR_SUM_LIMIT) {
+        fair_follow(queue);
+    }
+    atomic_store_explicit(&summary->weight, queue->weight, memory_order_relaxed);
+    atomic_store_explicit(&summary->reserved_weight, queue->reserved_weight, memory_order_relaxed);
+}
+
 /* Counts the entity in at its virtual time. */
 static void count_in(struct run_queue *queue, struct sched_entity *entity)
 {
+    queue_update_load(queue);
     queue->weighted_sum += since_origin(queue, entity->fair.value) * (int64_t)entity->weight;
     queue->weight += entity->weight;
     queue->reserved_weight += reserved_weight(entity);
     queue->competing++;
     entity->competes = true;
-    follow(queue);
+    after_count(queue);
 }
 
 static void count_out(struct run_queue *queue, struct sched_entity *entity)
 {
+    queue_update_load(queue);
     entity->competes = false;
     queue->competing--;
     queue->weight -= entity->weight;
@@ -91,19 +91,38 @@ static void count_out(struct run_queue *queue, struct sched_entity *entity)
     if (queue->weight == 0) {
         queue->origin = entity->fair.value;
         queue->weighted_sum = 0;
-        return;
+    } else {
+        queue->weighted_sum -= since_origin(queue, entity->fair.value) * (int64_t)entity->weight;
     }
-    queue->weighted_sum -= since_origin(queue, entity->fair.value) * (int64_t)entity->weight;
-    follow(queue);
+    after_count(queue);
+}
+
+/* What of its lag counts in a queue. */
+static int64_t limit_lag(const struct run_queue *queue, const struct sched_entity *entity,
+                         int64_t lag)
+{
+    int64_t credit = (int64_t)(FAIR_CREDIT_SLICES * queue->config->slice);
+
+    return limit(lag, -debt_limit(queue, entity), credit);
+}
+
+/* The lag that one must have who is not counted in, to have `lag` when it is: counting it in moves
+ * V by lag / weight of all. */
+static int64_t lag_outside(const struct run_queue *queue, const struct sched_entity *entity,
+                           int64_t lag)
+{
+    if (queue->weight == 0) {
+        return 0;
+    }
+    return lag + lag * entity->weight / (int64_t)queue->weight;
 }
 
 /* Where an entity has that lag, in a queue in which it is not counted. */
 static uint64_t place(const struct run_queue *queue, const struct sched_entity *entity, int64_t lag)
 {
-    int64_t credit = (int64_t)(FAIR_CREDIT_SLICES * queue->config->slice);
+    uint64_t size = fair_virtual(entity, (uint64_t)(lag < 0 ? -lag : lag));
 
-    lag = limit(lag, -debt_limit(queue, entity), credit) * (1l << FAIR_SHIFT);
-    return fair_virtual_time(queue) - (uint64_t)(lag / (int64_t)entity->weight);
+    return fair_virtual_time(queue) - (lag < 0 ? -size : size);
 }
 
 /* What an entity at that virtual time is behind the reference, in ns. */
@@ -123,7 +142,7 @@ static void join_with(struct run_queue *queue, struct sched_entity *entity, int6
     count_in(queue, entity);
 }
 
-/* The lag in the queue of a blocked entity that comes back. */
+/* The lag in the queue of a blocked entity that comes back, before it is counted in. */
 static int64_t returning_lag(const struct run_queue *queue, const struct sched_entity *entity)
 {
     uint64_t time;
@@ -132,10 +151,11 @@ static int64_t returning_lag(const struct run_queue *queue, const struct sched_e
         return 0;
     }
     if (machine_virtual_time(queue->machine, queue->charged_at, &time)) {
-        return entity->lag + behind(fair_machine_time(queue), time, entity->weight);
+        int64_t lead = behind(fair_machine_time(queue), time, entity->weight);
+
+        return limit_lag(queue, entity, entity->lag + lead);
     }
-    /* Counting it in will move V by lag / weight of all. */
-    return entity->lag + entity->lag * entity->weight / (int64_t)queue->weight;
+    return lag_outside(queue, entity, limit_lag(queue, entity, entity->lag));
 }
 
 void fair_join(struct run_queue *queue, struct sched_entity *entity, uint64_t request)
@@ -154,7 +174,7 @@ static int64_t paused_lag(const struct run_queue *queue, const struct sched_enti
     if (entity->lag > most) {
         most = entity->lag;
     }
-    return lag < most ? lag : most;
+    return limit_lag(queue, entity, lag < most ? lag : most);
 }
 
 void fair_leave(struct run_queue *queue, struct sched_entity *entity)
@@ -191,70 +211,31 @@ void fair_resume(struct run_queue *queue, struct sched_entity *entity, uint64_t 
     join_with(queue, entity, paused_lag(queue, entity), request);
 }
 
-void fair_charge(struct run_queue *queue, struct sched_entity *entity, uint64_t ns)
-{
-    uint64_t virtual_ns = fair_virtual(ns, entity->weight);
-
-    entity->fair.value += virtual_ns;
-    if (!entity->competes) {
-        return;
-    }
-    if (queue->competing == 1) {
-        queue->origin = entity->fair.value;
-        queue->weighted_sum = 0;
-        return;
-    }
-    queue->weighted_sum += (int64_t)(virtual_ns * entity->weight);
-    follow(queue);
-}
-
 void fair_limit_debt(struct run_queue *queue, struct sched_entity *entity)
 {
-    uint64_t left = entity->fair.key - entity->fair.value;
-    int64_t lag = fair_lag(queue, entity);
+    int64_t most = debt_limit(queue, entity);
 
-    if (lag < -debt_limit(queue, entity)) {
+    if (fair_lag(queue, entity) < -most) {
+        uint64_t request = fair_request_left(entity);
+
         count_out(queue, entity);
-        join_with(queue, entity, lag, 0);
-        entity->fair.key += left;
+        join_with(queue, entity, lag_outside(queue, entity, -most), request);
     }
-}
-
-uint64_t fair_request_left(const struct sched_entity *entity)
-{
-    int64_t left = (int64_t)(entity->fair.key - entity->fair.value);
-
-    if (left <= 0) {
-        return 0;
-    }
-    /* Rounded up: who has run that has run all. */
-    return ((uint64_t)left * entity->weight + (1ul << FAIR_SHIFT) - 1) >> FAIR_SHIFT;
-}
-
-void fair_set_request(struct sched_entity *entity, uint64_t request)
-{
-    entity->fair.key = entity->fair.value + fair_virtual(request, entity->weight);
 }
 
 void fair_set_weight(struct run_queue *queue, struct sched_entity *entity, uint32_t weight)
 {
     uint64_t request = fair_request_left(entity);
-    int64_t lag;
+    int64_t lag = fair_lag(queue, entity);
 
-    if (!entity->competes) {
-        lag = behind(fair_virtual_time(queue), entity->fair.value, entity->weight);
-        entity->weight = weight;
+    if (entity->competes) {
+        count_out(queue, entity);
+        entity_set_weight(entity, weight);
+        join_with(queue, entity, lag_outside(queue, entity, lag), request);
+    } else {
+        entity_set_weight(entity, weight);
         entity->fair.value = place(queue, entity, lag);
-        return;
     }
-    lag = fair_lag(queue, entity);
-    count_out(queue, entity);
-    entity->weight = weight;
-    if (queue->weight != 0) {
-        /* Counting it in will move V by lag / weight of all. */
-        lag += lag * weight / (int64_t)queue->weight;
-    }
-    join_with(queue, entity, lag, request);
 }
 
 void fair_move(struct run_queue *from, struct run_queue *to, struct sched_entity *entity)
@@ -268,7 +249,9 @@ void fair_move(struct run_queue *from, struct run_queue *to, struct sched_entity
         to->axis += virtual_time - to->origin;
         virtual_time = to->origin;
     }
-    join_with(to, entity, behind(fair_virtual_time(to), virtual_time, entity->weight), request);
+    join_with(to, entity,
+              limit_lag(to, entity, behind(fair_virtual_time(to), virtual_time, entity->weight)),
+              request);
 }
 
 static bool holds_eligible(const struct run_queue *queue, const struct tree_node *subtree)

@@ -10,7 +10,8 @@
  *
  * Whoever stops competing takes the lag along and gets the same lag when it comes back: debts are
  * not forgiven by sleeping, nor credit earned. A debt is never more than a slice and a budget, a
- * credit never more than FAIR_CREDIT_SLICES 16slices.
+ * credit never more than FAIR_CREDIT_SLICES
+ * slices.
  *
  * Units: virtual time is in ns * 2^FAIR_SHIFT / weight, and wraps.
  */
@@ -24,14 +25,14 @@
 #define FAIR_SHIFT         20
 #define FAIR_CREDIT_SLICES 16
 
-/** Virtual time that `ns` of CPU time make at `weight`. */
-static inline uint64_t fair_virtual(uint64_t ns, uint64_t weight)
+/* Beyond this the sums' origin follows the virtual time, so that they never overflow. */
+#define FAIR_SUM_LIMIT (1l << 56)
+
+/** Virtual time that `ns` of CPU time make for the entity. */
+static inline uint64_t fair_virtual(const struct sched_entity *entity, uint64_t ns)
 {
-    if (ns >> (63 - FAIR_SHIFT) == 0) {
-        return (ns << FAIR_SHIFT) / weight;
-    }
-    /* Hours: in two parts. */
-    return ((ns / weight) << FAIR_SHIFT) + ((ns % weight) << FAIR_SHIFT) / weight;
+    return (uint64_t)((unsigned __int128)ns * entity->inverse_weight >>
+                      (SCHED_INVERSE_SHIFT - FAIR_SHIFT));
 }
 
 /** Whose node in a fair tree it is. */
@@ -52,8 +53,13 @@ static inline uint64_t fair_machine_time(const struct run_queue *queue)
 /** Lag of an entity of the queue. O(1). */
 int64_t fair_lag(const struct run_queue *queue, const struct sched_entity *entity);
 
-/** True if one who competes may be picked. Exact, without a division. O(1). */
-bool fair_eligible(const struct run_queue *queue, uint64_t virtual_time);
+/** True if one who competes may be picked: v <= V, both multiplied by the weight of all, which is
+ * exact and needs no division. O(1). */
+static inline bool fair_eligible(const struct run_queue *queue, uint64_t virtual_time)
+{
+    return (__int128)(int64_t)(virtual_time - queue->origin) * (__int128)queue->weight <=
+           queue->weighted_sum;
+}
 
 /** Lets an entity that was blocked compete, with its `lag` (made to fit the limits) and a request
  * of `request` ns. It is not in the tree yet. O(1). */
@@ -70,18 +76,50 @@ void fair_pause(struct run_queue *queue, struct sched_entity *entity);
 /** It has tokens again. It is not in the tree yet. O(1). */
 void fair_resume(struct run_queue *queue, struct sched_entity *entity, uint64_t request);
 
+/** Moves the origin of the sums to the virtual time. O(1). */
+void fair_follow(struct run_queue *queue);
+
 /** `ns` have been run by an entity of the queue that is not in the tree. O(1). */
-void fair_charge(struct run_queue *queue, struct sched_entity *entity, uint64_t ns);
+static inline void fair_charge(struct run_queue *queue, struct sched_entity *entity, uint64_t ns)
+{
+    uint64_t virtual_ns = fair_virtual(entity, ns);
+
+    entity->fair.value += virtual_ns;
+    if (!entity->competes) {
+        return;
+    }
+    if (queue->competing == 1) {
+        queue->origin = entity->fair.value;
+        queue->weighted_sum = 0;
+        return;
+    }
+    queue->weighted_sum += (int64_t)(virtual_ns * entity->weight);
+    if (queue->weighted_sum > FAIR_SUM_LIMIT) {
+        fair_follow(queue);
+    }
+}
 
 /** Lowers a debt that is beyond the limit, which only running before one's turn (on a budget)
  * makes. Not in the tree. O(1). */
 void fair_limit_debt(struct run_queue *queue, struct sched_entity *entity);
 
 /** What is left of its request, in ns; 0 if it has run all. O(1). */
-uint64_t fair_request_left(const struct sched_entity *entity);
+static inline uint64_t fair_request_left(const struct sched_entity *entity)
+{
+    int64_t left = (int64_t)(entity->fair.key - entity->fair.value);
+
+    if (left <= 0) {
+        return 0;
+    }
+    /* Rounded up: who has run that has run all. */
+    return ((uint64_t)left * entity->weight + (1ul << FAIR_SHIFT) - 1) >> FAIR_SHIFT;
+}
 
 /** Sets the request; not in the tree. O(1). */
-void fair_set_request(struct sched_entity *entity, uint64_t request);
+static inline void fair_set_request(struct sched_entity *entity, uint64_t request)
+{
+    entity->fair.key = entity->fair.value + fair_virtual(entity, request);
+}
 
 /** Changes the weight of an entity of the queue that is not in the tree: lag and request stay as
  * they are, in ns. O(1). */

@@ -34,18 +34,14 @@ void sched_machine_init(struct sched_machine *machine, const struct sched_config
     }
 }
 
-void balance_set_idle(struct run_queue *queue, bool idle)
+void balance_begin_idle(const struct run_queue *queue)
 {
-    struct sched_machine *machine = queue->machine;
-    bool marked = (atomic_load_explicit(&machine->idle[queue->cpu / 64], memory_order_relaxed) >>
-                       queue->cpu % 64 &
-                   1) != 0;
+    set_idle(queue->machine, queue->cpu);
+}
 
-    if (idle && !marked) {
-        set_idle(machine, queue->cpu);
-    } else if (!idle && marked) {
-        (void)clear_idle(machine, queue->cpu);
-    }
+void balance_end_idle(const struct run_queue *queue)
+{
+    (void)clear_idle(queue->machine, queue->cpu);
 }
 
 bool sched_may_run(const struct sched_entity *entity, uint32_t cpu)
@@ -156,6 +152,8 @@ void sched_move(struct run_queue *from, struct run_queue *to, struct sched_entit
                 uint64_t now)
 {
     queue_unlink(from, entity);
+    queue_update_load(from);
+    queue_update_load(to);
     from->load = load_with(from, -(int64_t)entity->weight);
     to->load = load_with(to, entity->weight);
     if (entity->competes) {

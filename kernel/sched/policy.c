@@ -32,6 +32,8 @@ void sched_queue_init(struct run_queue *queue, struct sched_machine *machine, ui
     queue->config = config;
     queue->cpu = cpu;
     queue->charged_at = now;
+    queue->load_at = now;
+    queue->idle = true;
     queue->preempt_at = SCHED_NEVER;
     queue->io.budget = config->io_budget;
     queue->io.period = config->io_period;
@@ -52,7 +54,7 @@ int sched_entity_init(struct sched_machine *machine, struct sched_entity *entity
         return -EINVAL;
     }
     memset(entity, 0, sizeof(*entity));
-    entity->weight = weight;
+    entity_set_weight(entity, weight);
     entity->allowed = *allowed;
     entity->io = io;
     entity->lag = -(int64_t)machine->config.slice;
@@ -65,22 +67,24 @@ int sched_entity_init(struct sched_machine *machine, struct sched_entity *entity
 /* The deadline by which the entity is entitled to run ahead of the fair; SCHED_NEVER: it is not. */
 static uint64_t urgency(const struct run_queue *queue, const struct sched_entity *entity)
 {
-    if (entity->timed == SCHED_DUE) {
+    if (reservation_exists(&entity->reservation) && reservation_ready(&entity->reservation)) {
         return entity->reservation.deadline;
     }
     return entity->io && reservation_ready(&queue->io) ? queue->io.deadline : SCHED_NEVER;
 }
 
-static uint64_t current_urgency(const struct run_queue *queue)
+/* True if `a` is to run before `b`, which comes first if they are equal. */
+static bool precedes(const struct run_queue *queue, const struct sched_entity *a,
+                     const struct sched_entity *b)
 {
-    switch (queue->mode) {
-    case SCHED_RESERVED:
-        return queue->current->reservation.deadline;
-    case SCHED_IO:
-        return queue->io.deadline;
-    default:
-        return SCHED_NEVER;
+    uint64_t urgent = urgency(queue, a);
+    uint64_t against = urgency(queue, b);
+
+    if (urgent != against) {
+        return urgent < against;
     }
+    return urgent == SCHED_NEVER && a->competes && fair_eligible(queue, a->fair.value) &&
+           (!b->competes || time_before(a->fair.key, b->fair.key));
 }
 
 /* What has to happen now that `entity`, which is linked, might be a better choice than current. */
@@ -92,19 +96,10 @@ static enum sched_effect compare(struct run_queue *queue, const struct sched_ent
     if (!current) {
         return SCHED_RESCHEDULE;
     }
-
-    uint64_t urgent = urgency(queue, entity);
-    uint64_t against = current_urgency(queue);
-
-    if (urgent < against) {
-        return SCHED_RESCHEDULE;
-    }
-    if (against == SCHED_NEVER && entity->competes && current->competes &&
-        time_before(entity->fair.key, current->fair.key) &&
-        fair_eligible(queue, entity->fair.value)) {
+    if (precedes(queue, entity, current)) {
         uint64_t at = queue->picked_at + queue->config->least_run;
 
-        if (at <= queue->charged_at) {
+        if (urgency(queue, entity) != SCHED_NEVER || at <= queue->charged_at) {
             return SCHED_RESCHEDULE;
         }
         if (at < queue->preempt_at) {
@@ -138,7 +133,6 @@ enum sched_effect sched_wake(struct run_queue *queue, struct sched_entity *entit
         reservation_wake(&entity->reservation, now);
     }
     queue_arrive(queue, entity, now);
-    queue_publish(queue);
     return compare(queue, entity, event_before);
 }
 
@@ -162,7 +156,6 @@ void sched_block(struct run_queue *queue, struct sched_entity *entity, uint64_t 
         entity->throttled = false;
     }
     entity->state = SCHED_BLOCKED;
-    queue_publish(queue);
 }
 
 void sched_yield_to(struct run_queue *queue, struct sched_entity *favoured, uint64_t now)
@@ -192,20 +185,17 @@ static struct sched_entity *first_io(const struct run_queue *queue)
 }
 
 /* The best of those that are linked. */
-static struct sched_entity *choose(struct run_queue *queue, enum sched_mode *mode)
+static struct sched_entity *choose(struct run_queue *queue)
 {
     bool io = queue_io_waits(queue) && reservation_ready(&queue->io);
     struct sched_entity *favoured = queue->favoured;
 
     if (queue->due.first && !(io && queue->io.deadline < queue->due.first->key)) {
-        *mode = SCHED_RESERVED;
         return first_due(queue);
     }
     if (io) {
-        *mode = SCHED_IO;
         return first_io(queue);
     }
-    *mode = SCHED_FAIR;
     if (favoured && favoured->state == SCHED_READY && favoured->cpu == queue->cpu &&
         favoured->competes && fair_eligible(queue, favoured->fair.value)) {
         return favoured;
@@ -213,57 +203,82 @@ static struct sched_entity *choose(struct run_queue *queue, enum sched_mode *mod
     return fair_first(queue);
 }
 
-static void start(struct run_queue *queue, struct sched_entity *entity, enum sched_mode mode,
-                  uint64_t now)
+/* True if current, refreshed, goes on although `next` is the best of the others. */
+static bool goes_on(const struct run_queue *queue, const struct sched_entity *current,
+                    const struct sched_entity *next)
+{
+    if (!next) {
+        return current->competes || urgency(queue, current) != SCHED_NEVER;
+    }
+    return !queue->yielding && precedes(queue, current, next);
+}
+
+static enum sched_mode mode_of(const struct run_queue *queue, const struct sched_entity *entity)
+{
+    if (reservation_exists(&entity->reservation) && reservation_ready(&entity->reservation)) {
+        return SCHED_RESERVED;
+    }
+    return entity->io && reservation_ready(&queue->io) ? SCHED_IO : SCHED_FAIR;
+}
+
+static void take_grant(struct sched_entity *entity, uint64_t now)
+{
+    int64_t wanted = (int64_t)fair_request_left(entity) - entity->grant;
+
+    if (wanted > 0) {
+        entity->grant += (int64_t)cap_take(entity->cap, now, 1, (uint64_t)wanted);
+    }
+}
+
+static void start(struct run_queue *queue, struct sched_entity *entity, uint64_t now)
 {
     entity->state = SCHED_RUNNING;
     entity->fresh = false;
-    queue->mode = mode;
+    queue->mode = mode_of(queue, entity);
     queue->picked_at = now;
     queue->current = entity;
-    if (entity->cap && mode == SCHED_FAIR) {
-        int64_t wanted = (int64_t)fair_request_left(entity) - entity->grant;
-
-        if (wanted > 0) {
-            entity->grant += (int64_t)cap_take(entity->cap, now, 1, (uint64_t)wanted);
-        }
+    if (entity->cap && queue->mode == SCHED_FAIR) {
+        take_grant(entity, now);
     }
+    queue->picks++;
 }
 
 struct sched_entity *sched_pick(struct run_queue *queue, uint64_t now)
 {
     struct sched_entity *previous = queue->current;
-    struct sched_entity *next = NULL;
-    enum sched_mode mode = SCHED_FAIR;
+    struct sched_entity *next;
 
     queue_charge(queue, now);
     queue_advance(queue, now);
-    queue->current = NULL;
-    if (previous && queue->yielding) {
-        next = choose(queue, &mode);
-        if (next) {
-            queue_unlink(queue, next);
-        }
-    }
     if (previous) {
-        previous->state = SCHED_READY;
-        queue_link(queue, previous, now);
+        queue_refresh(queue, previous, now);
     }
-    if (!next) {
-        next = choose(queue, &mode);
+    next = choose(queue);
+    if (previous && goes_on(queue, previous, next)) {
+        next = previous;
+    } else {
         if (next) {
             queue_unlink(queue, next);
         }
-    }
-    if (next) {
-        start(queue, next, mode, now);
-        queue->picks++;
+        if (previous) {
+            previous->state = SCHED_READY;
+            queue_link(queue, previous);
+        }
     }
     queue->preempt_at = SCHED_NEVER;
     queue->yielding = false;
     queue->favoured = NULL;
-    balance_set_idle(queue, next == NULL);
-    queue_publish(queue);
+    if (next) {
+        start(queue, next, now);
+        if (queue->idle) {
+            balance_end_idle(queue);
+        }
+    } else {
+        queue->current = NULL;
+        balance_begin_idle(queue);
+    }
+    queue->idle = !next;
+    queue_publish_sometimes(queue);
     return next;
 }
 
@@ -324,7 +339,7 @@ enum sched_effect sched_set_weight(struct run_queue *queue, struct sched_entity 
                                    uint32_t weight, uint64_t now)
 {
     if (entity->state == SCHED_BLOCKED) {
-        entity->weight = weight;
+        entity_set_weight(entity, weight);
         return SCHED_NOTHING;
     }
 
@@ -333,12 +348,10 @@ enum sched_effect sched_set_weight(struct run_queue *queue, struct sched_entity 
     queue_charge(queue, now);
     if (entity == queue->current) {
         fair_set_weight(queue, entity, weight);
-        queue_publish(queue);
         return sched_next_event(queue) < event_before ? SCHED_REARM : SCHED_NOTHING;
     }
     queue_unlink(queue, entity);
     fair_set_weight(queue, entity, weight);
-    queue_link(queue, entity, now);
-    queue_publish(queue);
+    queue_link(queue, entity);
     return compare(queue, entity, event_before);
 }

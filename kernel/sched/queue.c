@@ -4,32 +4,15 @@
 
 #include "kernel/sched/fair.h"
 
-static void charge_cap(struct sched_entity *entity, enum sched_mode mode, uint64_t now, uint64_t ns)
+/* Current runs on a budget or under a cap. */
+static void charge_accounts(struct run_queue *queue, struct sched_entity *entity, uint64_t ns)
 {
-    if (!entity->cap) {
-        return;
-    }
-    if (mode == SCHED_RESERVED) {
+    if (entity->cap && queue->mode == SCHED_RESERVED) {
         /* What is reserved is not held up, but it counts. */
-        (void)cap_book(entity->cap, now, ns);
-    } else {
+        (void)cap_book(entity->cap, queue->charged_at, ns);
+    } else if (entity->cap) {
         entity->grant -= (int64_t)ns;
     }
-}
-
-void queue_charge(struct run_queue *queue, uint64_t now)
-{
-    struct sched_entity *entity = queue->current;
-    uint64_t ns = now - queue->charged_at;
-
-    queue->charged_at = now;
-    queue->load = load_after(queue->load, queue->weight, ns);
-    if (!entity || ns == 0) {
-        return;
-    }
-    entity->run_time += ns;
-    fair_charge(queue, entity, ns);
-    charge_cap(entity, queue->mode, now, ns);
     if (queue->mode == SCHED_RESERVED) {
         entity->reservation.remaining -= (int64_t)ns;
     } else if (queue->mode == SCHED_IO) {
@@ -40,6 +23,22 @@ void queue_charge(struct run_queue *queue, uint64_t now)
     }
 }
 
+void queue_charge(struct run_queue *queue, uint64_t now)
+{
+    struct sched_entity *entity = queue->current;
+    uint64_t ns = now - queue->charged_at;
+
+    queue->charged_at = now;
+    if (!entity) {
+        return;
+    }
+    entity->run_time += ns;
+    fair_charge(queue, entity, ns);
+    if (queue->mode != SCHED_FAIR || entity->cap) {
+        charge_accounts(queue, entity, ns);
+    }
+}
+
 /* Gives tokens beyond the small grant back, or gets that grant, or is throttled until it is there.
  */
 static void settle_cap(struct run_queue *queue, struct sched_entity *entity, uint64_t now)
@@ -47,9 +46,6 @@ static void settle_cap(struct run_queue *queue, struct sched_entity *entity, uin
     const struct sched_config *config = queue->config;
     int64_t grain = (int64_t)config->cap_grain;
 
-    if (!entity->cap) {
-        return;
-    }
     if (entity->throttled) {
         if (now < entity->resume_at) {
             return;
@@ -116,18 +112,14 @@ static void link_timed(struct run_queue *queue, struct sched_entity *entity)
     tree_insert(&queue->delayed, &entity->time);
 }
 
-/* One whose cap is about to hold it up asks for little at a time: it has its turn more often, and
- * the bucket does not overflow while it waits for it. */
-static uint64_t next_request(const struct sched_config *config, const struct sched_entity *entity,
-                             uint64_t now)
+/* Who has a cap asks for little at a time: it has its turn more often, and the bucket does not
+ * overflow while it waits for it. */
+static uint64_t next_request(const struct sched_config *config, const struct sched_entity *entity)
 {
-    if (entity->cap && cap_level(entity->cap, now) < config->slice - config->cap_grain) {
-        return config->cap_grain;
-    }
-    return config->slice;
+    return entity->cap ? config->cap_grain : config->slice;
 }
 
-void queue_link(struct run_queue *queue, struct sched_entity *entity, uint64_t now)
+void queue_refresh(struct run_queue *queue, struct sched_entity *entity, uint64_t now)
 {
     const struct sched_config *config = queue->config;
     bool paused = entity->throttled;
@@ -135,21 +127,41 @@ void queue_link(struct run_queue *queue, struct sched_entity *entity, uint64_t n
     if (reservation_exists(&entity->reservation) && !reservation_ready(&entity->reservation)) {
         reservation_replenish(&entity->reservation, now);
     }
-    settle_cap(queue, entity, now);
-    if (entity->throttled && !paused) {
-        fair_pause(queue, entity);
-    } else if (!entity->throttled && paused) {
-        fair_resume(queue, entity, config->cap_grain);
-    } else if (!entity->throttled && !entity->competes) {
-        fair_join(queue, entity, config->wake_slice);
+    if (entity->cap) {
+        settle_cap(queue, entity, now);
     }
-    if (entity->competes) {
-        if (fair_request_left(entity) == 0) {
-            fair_set_request(entity, next_request(config, entity, now));
+    if (entity->throttled) {
+        if (!paused) {
+            fair_pause(queue, entity);
         }
-        tree_insert(&queue->fair, &entity->fair);
+        return;
     }
-    link_timed(queue, entity);
+    if (paused) {
+        fair_resume(queue, entity, config->cap_grain);
+    } else if (!entity->competes) {
+        fair_join(queue, entity, config->wake_slice);
+    } else if (!time_before(entity->fair.value, entity->fair.key)) {
+        fair_set_request(entity, next_request(config, entity));
+    }
+}
+
+static void add_waiting(struct run_queue *queue, uint32_t change)
+{
+    _Atomic uint32_t *waiting = &queue->summary.waiting;
+
+    atomic_store_explicit(waiting, atomic_load_explicit(waiting, memory_order_relaxed) + change,
+                          memory_order_relaxed);
+}
+
+void queue_link(struct run_queue *queue, struct sched_entity *entity)
+{
+    if (entity->competes) {
+        tree_insert(&queue->fair, &entity->fair);
+        add_waiting(queue, 1);
+    }
+    if (entity->throttled || reservation_exists(&entity->reservation)) {
+        link_timed(queue, entity);
+    }
     if (entity->io) {
         io_append(queue, entity);
     }
@@ -163,13 +175,15 @@ void queue_arrive(struct run_queue *queue, struct sched_entity *entity, uint64_t
     entity->state = SCHED_READY;
     entity->cpu = queue->cpu;
     entity->fresh = true;
-    queue_link(queue, entity, now);
+    queue_refresh(queue, entity, now);
+    queue_link(queue, entity);
 }
 
 void queue_unlink(struct run_queue *queue, struct sched_entity *entity)
 {
     if (entity->competes) {
         tree_remove(&queue->fair, &entity->fair);
+        add_waiting(queue, UINT32_MAX);
     }
     if (entity->timed != SCHED_UNTIMED) {
         tree_remove(entity->timed == SCHED_DUE ? &queue->due : &queue->delayed, &entity->time);
@@ -180,6 +194,13 @@ void queue_unlink(struct run_queue *queue, struct sched_entity *entity)
     }
 }
 
+static void relink(struct run_queue *queue, struct sched_entity *entity, uint64_t now)
+{
+    queue_unlink(queue, entity);
+    queue_refresh(queue, entity, now);
+    queue_link(queue, entity);
+}
+
 static struct sched_entity *first_timed(const struct tree *tree)
 {
     return (struct sched_entity *)((uintptr_t)tree->first - offsetof(struct sched_entity, time));
@@ -188,19 +209,15 @@ static struct sched_entity *first_timed(const struct tree *tree)
 void queue_advance(struct run_queue *queue, uint64_t now)
 {
     while (queue->delayed.first && queue->delayed.first->key <= now) {
-        struct sched_entity *entity = first_timed(&queue->delayed);
-
-        queue_unlink(queue, entity);
-        queue_link(queue, entity, now);
+        relink(queue, first_timed(&queue->delayed), now);
     }
     while (queue->due.first && queue->due.first->key <= now) {
         struct sched_entity *entity = first_timed(&queue->due);
 
         /* Its period has ended with budget left. */
         entity->reservation.missed++;
-        queue_unlink(queue, entity);
         reservation_replenish(&entity->reservation, now);
-        queue_link(queue, entity, now);
+        relink(queue, entity, now);
     }
     if (!reservation_ready(&queue->io)) {
         reservation_replenish(&queue->io, now);
@@ -210,15 +227,9 @@ void queue_advance(struct run_queue *queue, uint64_t now)
 void queue_publish(struct run_queue *queue)
 {
     struct queue_summary *summary = &queue->summary;
-    const struct sched_entity *current = queue->current;
-    uint32_t running = current && current->competes ? 1 : 0;
-    const memory_order relaxed = memory_order_relaxed;
 
-    atomic_store_explicit(&summary->virtual_time, fair_machine_time(queue), relaxed);
-    atomic_store_explicit(&summary->at, queue->charged_at, relaxed);
-    atomic_store_explicit(&summary->weight, queue->weight, relaxed);
-    atomic_store_explicit(&summary->reserved_weight, queue->reserved_weight, relaxed);
-    atomic_store_explicit(&summary->load, queue->load, relaxed);
-    atomic_store_explicit(&summary->competing, queue->competing, relaxed);
-    atomic_store_explicit(&summary->waiting, queue->competing - running, relaxed);
+    queue_update_load(queue);
+    atomic_store_explicit(&summary->virtual_time, fair_machine_time(queue), memory_order_relaxed);
+    atomic_store_explicit(&summary->load, queue->load, memory_order_relaxed);
+    atomic_store_explicit(&summary->at, queue->charged_at, memory_order_relaxed);
 }

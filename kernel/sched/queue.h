@@ -1,9 +1,9 @@
 /*
  * A CPU's run queue: what can run there, in three classes.
  *
- *   due     entities whose reservation has budget, and the CPU's I/O server, earliest deadline
- * first fair    everything else that can run, by weight (fair.h) delayed out of tokens or of
- * budget; comes back at a known time
+ *   due: entities whose reservation has budget, and the CPU's I/O server, earliest deadline first;
+ *   fair: everything else that can run, by weight (fair.h);
+ *   delayed: out of tokens or of budget, and back at a known time.
  *
  * An entity with a reservation is in the fair tree as well: a reservation is a floor under its
  * share, not an addition to it, so what it runs on its budget counts against its share. Likewise
@@ -56,8 +56,7 @@ struct queue_summary {
     _Atomic uint64_t weight;
     _Atomic uint64_t load;
     _Atomic uint64_t reserved_weight;
-    _Atomic uint32_t competing;
-    _Atomic uint32_t waiting;
+    _Atomic uint32_t waiting; /* how many compete and do not run */
 };
 
 struct sched_machine;
@@ -72,6 +71,7 @@ struct run_queue {
     uint64_t picked_at;
     uint64_t charged_at; /* until when current's time is accounted for */
     uint64_t preempt_at; /* when someone who was woken is to interrupt; SCHED_NEVER */
+    bool idle;           /* the last pick found nobody */
     bool yielding;
     struct sched_entity *favoured; /* whom the yield is for, or NULL */
 
@@ -81,7 +81,8 @@ struct run_queue {
     int64_t weighted_sum;     /* of weight * (virtual time - origin) over all who compete */
     uint64_t weight;          /* of all who compete */
     uint64_t reserved_weight; /* of those of them that have reservations */
-    uint64_t load;            /* mean of that over the last LOAD_TIME or so, * LOAD_UNIT */
+    uint64_t load;            /* mean of that over the last 67 ms or so, * LOAD_UNIT */
+    uint64_t load_at;         /* until when */
     uint32_t competing;
     uint64_t axis; /* what to add to this queue's virtual times to compare them with others' */
 
@@ -120,17 +121,27 @@ static inline uint64_t load_with(const struct run_queue *queue, int64_t weight)
     return load > 0 ? (uint64_t)load : 0;
 }
 
+/** Brings the load up to when the queue was last charged; for before the weight changes. O(1). */
+static inline void queue_update_load(struct run_queue *queue)
+{
+    queue->load = load_after(queue->load, queue->weight, queue->charged_at - queue->load_at);
+    queue->load_at = queue->charged_at;
+}
+
 /** Accounts for current's time up to `now`. O(1). */
 void queue_charge(struct run_queue *queue, uint64_t now);
 
-/** An entity comes to the queue, ready: links it, and wakes the I/O server if it is for that. O(log
- * n).
- */
+/** An entity comes to the queue, ready: links it, and wakes the I/O server if it is for that.
+ * O(log n). */
 void queue_arrive(struct run_queue *queue, struct sched_entity *entity, uint64_t now);
 
-/** Puts a ready entity where it belongs: among those who compete, are due, or are delayed. What has
- * come back to it by `now` (budget, tokens) is taken into account first. O(log n). */
-void queue_link(struct run_queue *queue, struct sched_entity *entity, uint64_t now);
+/** Gives an entity that is not linked what has come back to it by `now` (budget, tokens) and a new
+ * request if it has run the last, or takes it out of the competition if it has no tokens. O(1). */
+void queue_refresh(struct run_queue *queue, struct sched_entity *entity, uint64_t now);
+
+/** Puts a ready and fresh entity where it belongs: among those who compete, are due, or are
+ * delayed. O(log n). */
+void queue_link(struct run_queue *queue, struct sched_entity *entity);
 
 /** The opposite, for one that is to run, move or block: it stays counted as competing. O(log n). */
 void queue_unlink(struct run_queue *queue, struct sched_entity *entity);
@@ -138,8 +149,19 @@ void queue_unlink(struct run_queue *queue, struct sched_entity *entity);
 /** Lets everything come back whose time has come. O(log n) for each. */
 void queue_advance(struct run_queue *queue, uint64_t now);
 
-/** Writes the summary. O(1). */
+/** Writes the virtual time and the load into the summary; what else is there is always up to date.
+ * O(1). */
 void queue_publish(struct run_queue *queue);
+
+/** The same, but only once in a slice: the others know how to extrapolate. */
+static inline void queue_publish_sometimes(struct run_queue *queue)
+{
+    uint64_t at = atomic_load_explicit(&queue->summary.at, memory_order_relaxed);
+
+    if (queue->charged_at - at >= queue->config->slice) {
+        queue_publish(queue);
+    }
+}
 
 static inline bool queue_io_waits(const struct run_queue *queue)
 {

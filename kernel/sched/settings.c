@@ -63,6 +63,11 @@ int sched_set_cap(struct sched_machine *machine, struct sched_entity *entity, st
     return 0;
 }
 
+int sched_set_cap_percent(struct sched_machine *machine, struct sched_cap *cap, uint32_t percent)
+{
+    return cap_set_percent(cap, percent, machine->config.slice, machine->config.cap_grain);
+}
+
 /* The allowed CPU of which the least is reserved, not counting the entity's own; and how much. */
 static uint32_t find_home(const struct sched_machine *machine, const struct sched_entity *entity,
                           uint64_t *reserved)

@@ -19,6 +19,10 @@ int sched_set_allowed(struct sched_machine *machine, struct sched_entity *entity
 int sched_set_cap(struct sched_machine *machine, struct sched_entity *entity,
                   struct sched_cap *cap);
 
+/** Changes a cap, whatever its members do; what they hold of it stays theirs. 0; -EINVAL if the
+ * percent is out of range; -EBUSY if the members' reservations are more. */
+int sched_set_cap_percent(struct sched_machine *machine, struct sched_cap *cap, uint32_t percent);
+
 /**
  * Reserves `budget` ns in every `period` ns, on the allowed CPU of which the least is reserved;
  * that is its home from now on. Instead of a reservation it has already; a budget of 0 gives that

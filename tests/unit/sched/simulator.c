@@ -5,6 +5,9 @@
 #include "tests/unit/sched/measure.h"
 #include "tests/unit/support/cmocka.h"
 
+const uint64_t simulated_slices[SIMULATED_SLICES] = {2 * MILLISECOND, 5 * MILLISECOND,
+                                                     10 * MILLISECOND};
+
 static struct simulated_vcpu *vcpu_of(struct sched_entity *entity)
 {
     return (struct simulated_vcpu *)entity;
@@ -315,6 +318,14 @@ static void cpu_event(struct simulator *simulator, struct run_queue *queue)
         sched_yield_to(queue, NULL, simulator->now);
     }
     reschedule(simulator, queue);
+}
+
+void simulator_stall(struct simulator *simulator, uint64_t ns)
+{
+    simulator->now += ns;
+    for (uint32_t cpu = 0; cpu < simulator->cpus; cpu++) {
+        cpu_event(simulator, &simulator->queues[cpu]);
+    }
 }
 
 void simulator_run(struct simulator *simulator, uint64_t time)

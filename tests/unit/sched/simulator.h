@@ -12,6 +12,10 @@
 #define MILLISECOND 1000000ul
 #define SECOND      1000000000ul
 
+/* Lengths of a slice with which everything is simulated. */
+#define SIMULATED_SLICES 3u
+extern const uint64_t simulated_slices[SIMULATED_SLICES];
+
 struct simulator;
 
 /* What is known about a cap's members together, to find the window in which they ran most. */
@@ -91,6 +95,9 @@ void simulator_set_weight(struct simulator *simulator, struct simulated_vcpu *vc
 
 /** Runs until `time`, and charges all that run. */
 void simulator_run(struct simulator *simulator, uint64_t time);
+
+/** All CPUs go on with what they do for `ns`, and then have an alarm. Nobody may sleep. */
+void simulator_stall(struct simulator *simulator, uint64_t ns);
 
 /** CPU time it has had until now. */
 uint64_t simulator_run_time(const struct simulator *simulator, const struct simulated_vcpu *vcpu);
