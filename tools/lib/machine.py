@@ -62,7 +62,7 @@ class Machine:
     """One running emulator. Everything its serial port says is in `text` and in the log file."""
 
     def __init__(self, kind, iso, *, cpu=None, cpus=1, memory=1024, uefi=False, log=None,
-                 on_output=None, directory=None):
+                 on_output=None, directory=None, config=""):
         if kind == "auto":
             kind = "qemu" if has_vtx() else "bochs"
         if uefi and kind != "qemu":
@@ -74,6 +74,7 @@ class Machine:
         self.memory = memory
         self.uefi = uefi
         self.on_output = on_output
+        self.config = config  # more lines for Bochs
         self.own_directory = directory is None
         self.directory = directory or tempfile.mkdtemp(prefix="innkeeper-machine-")
         self.log_path = os.path.abspath(log) if log else os.path.join(self.directory, "serial.log")
@@ -101,7 +102,7 @@ class Machine:
         with open(os.path.join(self.directory, "bochsrc"), "w", encoding="utf-8") as file:
             file.write(BOCHSRC.format(cpu=self.cpu, cpus=self.cpus, memory=self.memory,
                                       iso=os.path.relpath(self.iso, self.directory),
-                                      port=port, ips=BOCHS_IPS))
+                                      port=port, ips=BOCHS_IPS) + self.config)
         with open(os.path.join(self.directory, "commands"), "w", encoding="utf-8") as file:
             file.write("c\n")  # Debian's Bochs starts in its debugger
         return ["bochs", "-q", "-f", "bochsrc", "-rc", "commands"]
