@@ -172,4 +172,8 @@ void vmx_run(struct virt_vcpu *virt_vcpu)
     if (!vmx_run_guest(virt_vcpu)) {
         refused_entry(vcpu);
     }
+    /* Bochs 2.7 keeps the host's interrupts out of a guest that was entered with its own off: here
+     * they come in, after at most EXITS_PER_RUN exits or what the preemption timer allows. On a CPU
+     * as the SDM has it, none waits for long enough to be seen here. */
+    sti_cli();
 }

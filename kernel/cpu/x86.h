@@ -184,6 +184,13 @@ static inline void hlt(void)
     __asm__ volatile("hlt" : : : "memory");
 }
 
+/** Takes the interrupts that wait, with interrupts off before and after. */
+static inline void sti_cli(void)
+{
+    /* Between them one instruction, for STI takes effect only after it. */
+    __asm__ volatile("sti\n\tnop\n\tcli" : : : "memory");
+}
+
 /** Interrupts on and wait for one: no interrupt can slip in between, because STI takes effect only
  * after the instruction that follows it. Returns with interrupts on. */
 static inline void sti_hlt(void)

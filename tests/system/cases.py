@@ -124,10 +124,11 @@ def too_much_memory(context):
 
 # Bare-metal guests.
 
-def guest(image, cpu, cmdline=""):
+def guest(image, cpu, cmdline="", cpus=1):
     """A test guest: all its checks pass and it says so."""
     def case(context):
-        box = context.boot("bochs", vms=f"tests/guests/{image}.json", cpu=cpu, cmdline=cmdline)
+        box = context.boot("bochs", vms=f"tests/guests/{image}.json", cpu=cpu, cmdline=cmdline,
+                           cpus=cpus)
         end = box.expect(rf"vm {image} stopped: .*\n", 240, reject=PANIC).group(0)
         failed = [line for line in box.text.splitlines() if "| FAIL" in line]
         check(not failed, "\n".join(failed))
@@ -293,6 +294,9 @@ def all_cases():
     for image in ("cpu", "interrupts", "memory", "io", "events"):
         yield f"guest: {image}, accelerated", guest(image, ACCELERATED, "apicv=on")
         yield f"guest: {image}, base", guest(image, BASE)
+    yield "guest: smp on 4 CPUs", guest("smp", ACCELERATED, cpus=4)
+    yield "guest: smp on 2 CPUs, base", guest("smp", BASE, cpus=2)
+    yield "guest: smp on 1 CPU", guest("smp", ACCELERATED)
     yield "guest: interrupts, APIC accesses only", guest("interrupts", ACCELERATED)
     yield "guest: interrupts, apicv=off", guest("interrupts", ACCELERATED, "apicv=off")
     yield "guest: events, apicv=off", guest("events", ACCELERATED, "apicv=off")

@@ -34,4 +34,6 @@
 #define LOW_CODE  0x10000
 #define LOW_STACK 0x20000
 
+#define AP_STACK_SIZE 16384
+
 #endif
