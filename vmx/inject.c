@@ -1,15 +1,8 @@
 #include "vmx/inject.h"
 
 #include "kernel/cpu/x86_defs.h"
-#include "vmx/definitions.h"
 
 #define SHADOW (INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS)
-
-/* Priority class of a vector, 0-15; -1 for no vector (SDM vol. 3, 11.8.3). */
-static int priority_class(int vector)
-{
-    return vector < 0 ? -1 : vector >> 4;
-}
 
 static uint32_t shadow(const struct injection_input *input)
 {
@@ -19,16 +12,8 @@ static uint32_t shadow(const struct injection_input *input)
 /* The guest would take an external interrupt at its next instruction. */
 static bool interruptible(const struct injection_input *input)
 {
-    return input->interrupts_enabled && !shadow(input) &&
+    return takes_interrupts(input->interrupts_enabled, input->interruptibility) &&
            (input->activity == ACTIVITY_ACTIVE || input->activity == ACTIVITY_HLT);
-}
-
-/* The local APIC's highest request is above the processor priority. */
-static bool apic_deliverable(const struct virt_pending_interrupts *pending)
-{
-    int request = priority_class(pending->apic_irr);
-
-    return request > priority_class(pending->tpr) && request > priority_class(pending->apic_isr);
 }
 
 /* NMIs are blocked until IRET. Without virtual NMIs nobody sees that IRET: then a guest that can
@@ -114,19 +99,18 @@ static void decide_nmi(const struct injection_input *input, struct injection *in
 static void decide_interrupt(const struct injection_input *input, struct injection *injection)
 {
     const struct virt_pending_interrupts *pending = &input->pending;
+    enum apic_decision decision = decide_apic(pending);
     bool apic = false;
 
     if (input->virtual_interrupt_delivery) {
         /* The CPU weighs priorities and delivers by itself; only ExtINT is left to us. */
         injection->rvi = pending->apic_irr < 0 ? 0 : (uint8_t)pending->apic_irr;
     } else {
-        int request = priority_class(pending->apic_irr);
-
-        apic = apic_deliverable(pending);
-        if (input->tpr_shadow && !apic && request > priority_class(pending->apic_isr)) {
-            /* Only the TPR is in the way, and the guest lowers it without an exit. An interrupt
-             * in service is no matter for the threshold: its EOI brings a new decision. */
-            injection->tpr_threshold = (uint8_t)request;
+        apic = decision == APIC_DELIVER;
+        if (input->tpr_shadow && decision == APIC_AWAIT_TPR) {
+            /* The guest lowers it without an exit. An interrupt in service is no matter for the
+             * threshold: its EOI brings a new decision. */
+            injection->tpr_threshold = (uint8_t)priority_class(pending->apic_irr);
         }
     }
 
@@ -149,7 +133,7 @@ static void decide_interrupt(const struct injection_input *input, struct injecti
 static bool cpu_delivers(const struct injection_input *input)
 {
     return input->virtual_interrupt_delivery && interruptible(input) &&
-           apic_deliverable(&input->pending);
+           decide_apic(&input->pending) == APIC_DELIVER;
 }
 
 void decide_injection(const struct injection_input *input, struct injection *injection)

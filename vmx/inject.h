@@ -15,6 +15,14 @@
 
 #include "virt/vcpu.h"
 #include "virt/vm_exit.h"
+#include "vmx/definitions.h"
+
+/* What to do about the local APIC's highest request. */
+enum apic_decision {
+    APIC_NOTHING,
+    APIC_AWAIT_TPR, /* only the TPR is in its way */
+    APIC_DELIVER,   /* as soon as the guest takes interrupts */
+};
 
 struct injection_input {
     struct virt_event queued; /* at most one event; VIRT_EVENT_NONE for none */
@@ -51,6 +59,30 @@ struct injection {
     uint8_t rvi;             /* virtual-interrupt delivery: requesting vector for the guest
                                 interrupt status; 0 for none. SVI is not touched. */
 };
+
+/* Priority class of a vector, 0-15; -1 for no vector (SDM vol. 3, 11.8.3). */
+static inline int priority_class(int vector)
+{
+    return vector >> 4;
+}
+
+/** An active guest would take an external interrupt at its next instruction. */
+static inline bool takes_interrupts(bool interrupts_enabled, uint32_t interruptibility)
+{
+    return interrupts_enabled &&
+           !(interruptibility & (INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS));
+}
+
+/** The local APIC's part of the decision: its request against the processor priority. */
+static inline enum apic_decision decide_apic(const struct virt_pending_interrupts *pending)
+{
+    int request = priority_class(pending->apic_irr);
+
+    if (request <= priority_class(pending->apic_isr)) {
+        return APIC_NOTHING;
+    }
+    return request > priority_class(pending->tpr) ? APIC_DELIVER : APIC_AWAIT_TPR;
+}
 
 /** Decides. Sources: SDM vol. 3, 11.8.3 (priorities), 27.6 (injection), 27.7 (windows). */
 void decide_injection(const struct injection_input *input, struct injection *injection);

@@ -11,13 +11,35 @@
 /* Machine checks are the host's (SDM vol. 3, 34.9). #AC and #DB: see reflect.c. */
 #define ALWAYS_INTERCEPTED (1u << EXCEPTION_MC | 1u << EXCEPTION_AC | 1u << EXCEPTION_DB)
 
-static void read_injection_input(struct vmx_vcpu *vcpu, struct injection_input *input)
+static void poll(struct vmx_vcpu *vcpu, struct virt_pending_interrupts *pending)
 {
     const struct virt_interrupt_source *source = &vcpu->virt.interrupts;
 
+    source->poll(source->context, pending);
+}
+
+/* Nothing has a part in the decision but an active guest and requests of its local APIC that we
+ * deliver: the case that counts, and a short one. */
+static bool only_apic_matters(const struct vmx_vcpu *vcpu,
+                              const struct virt_pending_interrupts *pending)
+{
+    return vcpu->queued.type == VIRT_EVENT_NONE && !vcpu->nmi_pending && !vcpu->inactive &&
+           !pending->pic && !(vcpu->proc2 & PROC2_VIRTUAL_INTERRUPT_DELIVERY);
+}
+
+static bool guest_takes_interrupts(void)
+{
+    return takes_interrupts(vmcs_read_natural(VMCS_GUEST_RFLAGS) & RFLAGS_IF,
+                            vmcs_read32(VMCS_GUEST_INTERRUPTIBILITY));
+}
+
+static void read_injection_input(struct vmx_vcpu *vcpu,
+                                 const struct virt_pending_interrupts *pending,
+                                 struct injection_input *input)
+{
     input->queued = vcpu->queued;
     input->nmi_pending = vcpu->nmi_pending;
-    source->poll(source->context, &input->pending);
+    input->pending = *pending;
     input->activity = vcpu->inactive ? vmx_get_activity(&vcpu->virt) : ACTIVITY_ACTIVE;
     input->interruptibility = vmcs_read32(VMCS_GUEST_INTERRUPTIBILITY);
     input->interrupts_enabled = vmcs_read_natural(VMCS_GUEST_RFLAGS) & RFLAGS_IF;
@@ -76,13 +98,43 @@ static void write_interrupt_status(const struct injection_input *input, uint8_t 
     vmcs_write16(VMCS_GUEST_INTERRUPT_STATUS, (uint16_t)((isr < 0 ? 0 : isr) << 8 | rvi));
 }
 
-void vmx_prepare_events(struct vmx_vcpu *vcpu)
+static void set_tpr_threshold(struct vmx_vcpu *vcpu, uint8_t threshold)
+{
+    if (threshold != vcpu->tpr_threshold) {
+        vcpu->tpr_threshold = threshold;
+        vmcs_write32(VMCS_TPR_THRESHOLD, threshold);
+    }
+}
+
+static void prepare_apic_interrupt(struct vmx_vcpu *vcpu,
+                                   const struct virt_pending_interrupts *pending)
+{
+    const struct virt_interrupt_source *source = &vcpu->virt.interrupts;
+    enum apic_decision decision = decide_apic(pending);
+    uint32_t window = 0;
+
+    if (decision == APIC_DELIVER) {
+        if (guest_takes_interrupts()) {
+            source->accept_apic(source->context, (uint8_t)pending->apic_irr);
+            vmcs_write32(VMCS_ENTRY_INTERRUPTION_INFO,
+                         INTERRUPTION_VALID | (uint32_t)pending->apic_irr);
+        } else {
+            window = PROC_INTERRUPT_WINDOW_EXITING;
+        }
+    }
+    set_tpr_threshold(vcpu, decision == APIC_AWAIT_TPR && vmx_controls.features.tpr_shadow
+                                ? (uint8_t)priority_class(pending->apic_irr)
+                                : 0);
+    vmcs_switch_proc(vcpu, PROC_INTERRUPT_WINDOW_EXITING | PROC_NMI_WINDOW_EXITING, window);
+}
+
+static __attribute__((noinline)) void prepare_any_event(
+    struct vmx_vcpu *vcpu, const struct virt_pending_interrupts *pending)
 {
     struct injection_input input;
     struct injection injection;
 
-    vcpu->virt.events_changed = false;
-    read_injection_input(vcpu, &input);
+    read_injection_input(vcpu, pending, &input);
     decide_injection(&input, &injection);
     accept(vcpu, &injection);
 
@@ -98,9 +150,8 @@ void vmx_prepare_events(struct vmx_vcpu *vcpu)
     }
     if (input.virtual_interrupt_delivery) {
         write_interrupt_status(&input, injection.rvi);
-    } else if (injection.tpr_threshold != vcpu->tpr_threshold) {
-        vcpu->tpr_threshold = injection.tpr_threshold;
-        vmcs_write32(VMCS_TPR_THRESHOLD, injection.tpr_threshold);
+    } else {
+        set_tpr_threshold(vcpu, injection.tpr_threshold);
     }
     vmcs_switch_proc(vcpu, PROC_INTERRUPT_WINDOW_EXITING | PROC_NMI_WINDOW_EXITING,
                      (injection.interrupt_window ? PROC_INTERRUPT_WINDOW_EXITING : 0) |
@@ -108,12 +159,30 @@ void vmx_prepare_events(struct vmx_vcpu *vcpu)
     vcpu->virt.events_changed |= injection.decide_again;
 }
 
+void vmx_prepare_events(struct vmx_vcpu *vcpu)
+{
+    struct virt_pending_interrupts pending;
+
+    vcpu->virt.events_changed = false;
+    poll(vcpu, &pending);
+    if (only_apic_matters(vcpu, &pending)) {
+        prepare_apic_interrupt(vcpu, &pending);
+    } else {
+        prepare_any_event(vcpu, &pending);
+    }
+}
+
 bool vmx_has_deliverable_event(struct virt_vcpu *virt_vcpu)
 {
     struct vmx_vcpu *vcpu = vmx_vcpu(virt_vcpu);
+    struct virt_pending_interrupts pending;
     struct injection_input input;
 
-    read_injection_input(vcpu, &input);
+    poll(vcpu, &pending);
+    if (only_apic_matters(vcpu, &pending) && !vcpu->shut_down) {
+        return decide_apic(&pending) == APIC_DELIVER && guest_takes_interrupts();
+    }
+    read_injection_input(vcpu, &pending, &input);
     return vcpu->shut_down || injection_has_deliverable(&input);
 }
 

@@ -119,7 +119,15 @@ void vmcs_write_host_state(void);
 /** Guest state after RESET. */
 void vmcs_write_reset_state(void);
 /** Switches primary controls off and on, if they are not so already. */
-void vmcs_switch_proc(struct vmx_vcpu *vcpu, uint32_t off, uint32_t on);
+static inline void vmcs_switch_proc(struct vmx_vcpu *vcpu, uint32_t off, uint32_t on)
+{
+    uint32_t controls = (vcpu->proc & ~off) | on;
+
+    if (controls != vcpu->proc) {
+        vcpu->proc = controls;
+        vmcs_write32(VMCS_PROC_CONTROLS, controls);
+    }
+}
 
 /* switch.c */
 void vmx_vcpu_load(struct virt_vcpu *vcpu);

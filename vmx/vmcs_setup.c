@@ -147,13 +147,3 @@ void vmcs_write_reset_state(void)
         vmcs_write64(vmcs_guest_pdpte(i), 0);
     }
 }
-
-void vmcs_switch_proc(struct vmx_vcpu *vcpu, uint32_t off, uint32_t on)
-{
-    uint32_t controls = (vcpu->proc & ~off) | on;
-
-    if (controls != vcpu->proc) {
-        vcpu->proc = controls;
-        vmcs_write32(VMCS_PROC_CONTROLS, controls);
-    }
-}

@@ -5,17 +5,30 @@
 
 #include "guest/devices/lapic_registers.h"
 
-int lapic_highest(const struct lapic *lapic, unsigned offset)
+static inline unsigned highest_bit(uint32_t bits)
 {
-#pragma GCC unroll 8
-    for (int word = 7; word >= 0; word--) {
-        uint32_t bits = lapic_get(lapic, offset + (unsigned)word * 16);
+    return 31u ^ (unsigned)__builtin_clz(bits);
+}
+
+/* Highest vector set in the 256-bit register at `offset`, of which only these words may have bits
+ * set; -1 for none. */
+static inline int highest(const struct lapic *lapic, unsigned offset, unsigned words)
+{
+    while (words) {
+        unsigned word = highest_bit(words);
+        uint32_t bits = lapic_get(lapic, offset + word * 16);
 
         if (bits) {
-            return word * 32 + 31 - __builtin_clz(bits);
+            return (int)(word * 32 + highest_bit(bits));
         }
+        words &= ~(1u << word);
     }
     return -1;
+}
+
+int lapic_in_service(const struct lapic *lapic)
+{
+    return highest(lapic, LAPIC_ISR, __atomic_load_n(&lapic->isr_words, __ATOMIC_RELAXED));
 }
 
 static unsigned vector_offset(uint8_t vector)
@@ -39,15 +52,22 @@ static bool any_requested(const struct lapic *lapic)
     return any;
 }
 
-static bool any_set(const struct lapic *lapic, unsigned offset)
+/* A word of IRR or ISR has lost a bit: whether `words` still has to name it. */
+static uint8_t words_without(const struct lapic *lapic, uint8_t words, uint8_t vector,
+                             uint32_t left)
 {
-    uint32_t any = 0;
-
-#pragma GCC unroll 8
-    for (unsigned word = 0; word < 8; word++) {
-        any |= lapic_get(lapic, offset + word * 16);
+    if (left || lapic->cpu_delivers) {
+        return words;
     }
-    return any;
+    return (uint8_t)(words & ~(1u << (vector / 32)));
+}
+
+static void set_irr(struct lapic *lapic, unsigned word, uint32_t bits)
+{
+    unsigned offset = LAPIC_IRR + word * 16;
+
+    lapic_set(lapic, offset, lapic_get(lapic, offset) | bits);
+    lapic->irr_words = (uint8_t)(lapic->irr_words | 1u << word);
 }
 
 /* Takes over what was requested since the last time. A vector's trigger mode goes to TMR with it,
@@ -71,7 +91,7 @@ static __attribute__((noinline)) void merge(struct lapic *lapic)
             }
             lapic_set(lapic, LAPIC_TMR + offset,
                       (lapic_get(lapic, LAPIC_TMR + offset) & ~half_bits) | half_level);
-            lapic_set(lapic, LAPIC_IRR + offset, lapic_get(lapic, LAPIC_IRR + offset) | half_bits);
+            set_irr(lapic, word * 2 + half, half_bits);
         }
     }
 }
@@ -83,8 +103,13 @@ static bool lvt_passes_extint(uint32_t lvt)
 
 /* Whether the 8259 pair's INTR reaches the CPU: through a local pin in ExtINT mode, by a message,
  * or past a local APIC that is disabled, whose pin is then the CPU's own INTR. */
-static bool extint_pending(const struct lapic *lapic)
+static inline bool extint_pending(const struct lapic *lapic)
 {
+    if (!(__atomic_load_n(&lapic->lint_level[0], __ATOMIC_RELAXED) |
+          __atomic_load_n(&lapic->lint_level[1], __ATOMIC_RELAXED) |
+          __atomic_load_n(&lapic->extint, __ATOMIC_RELAXED))) {
+        return false;
+    }
     if (lapic_mode(lapic) == APIC_MODE_DISABLED) {
         return __atomic_load_n(&lapic->lint_level[0], __ATOMIC_RELAXED);
     }
@@ -103,8 +128,8 @@ void lapic_pending(struct lapic *lapic, struct virt_pending_interrupts *pending)
         merge(lapic);
     }
     pending->pic = extint_pending(lapic);
-    pending->apic_irr = lapic_highest(lapic, LAPIC_IRR);
-    pending->apic_isr = any_set(lapic, LAPIC_ISR) ? lapic_highest(lapic, LAPIC_ISR) : -1;
+    pending->apic_irr = highest(lapic, LAPIC_IRR, lapic->irr_words);
+    pending->apic_isr = highest(lapic, LAPIC_ISR, lapic->isr_words);
     pending->tpr = lapic->page[LAPIC_TPR];
 }
 
@@ -112,9 +137,13 @@ void lapic_accept(struct lapic *lapic, uint8_t vector)
 {
     unsigned offset = vector_offset(vector);
     uint32_t bit = vector_bit(vector);
+    uint32_t left = lapic_get(lapic, LAPIC_IRR + offset) & ~bit;
 
-    lapic_set(lapic, LAPIC_IRR + offset, lapic_get(lapic, LAPIC_IRR + offset) & ~bit);
+    lapic_set(lapic, LAPIC_IRR + offset, left);
+    lapic->irr_words = words_without(lapic, lapic->irr_words, vector, left);
     lapic_set(lapic, LAPIC_ISR + offset, lapic_get(lapic, LAPIC_ISR + offset) | bit);
+    __atomic_store_n(&lapic->isr_words, (uint8_t)(lapic->isr_words | 1u << (vector / 32)),
+                     __ATOMIC_RELAXED);
 }
 
 void lapic_accept_extint(struct lapic *lapic)
@@ -132,22 +161,25 @@ void lapic_after_hardware_eoi(struct lapic *lapic, uint8_t vector)
 
 void lapic_priority_changed(struct lapic *lapic)
 {
-    if (lapic->cpu_delivers || any_set(lapic, LAPIC_IRR) || any_requested(lapic)) {
+    if (lapic->cpu_delivers || lapic->irr_words || any_requested(lapic)) {
         lapic->ops->changed(lapic->context);
     }
 }
 
 void lapic_eoi(struct lapic *lapic)
 {
-    int highest = lapic_highest(lapic, LAPIC_ISR);
+    int served = lapic_in_service(lapic);
 
-    if (highest < 0) {
+    if (served < 0) {
         return;
     }
-    uint8_t vector = (uint8_t)highest;
+    uint8_t vector = (uint8_t)served;
     unsigned offset = LAPIC_ISR + vector_offset(vector);
+    uint32_t left = lapic_get(lapic, offset) & ~vector_bit(vector);
 
-    lapic_set(lapic, offset, lapic_get(lapic, offset) & ~vector_bit(vector));
+    lapic_set(lapic, offset, left);
+    __atomic_store_n(&lapic->isr_words, words_without(lapic, lapic->isr_words, vector, left),
+                     __ATOMIC_RELAXED);
     lapic_after_hardware_eoi(lapic, vector);
     lapic_priority_changed(lapic);
 }
@@ -173,7 +205,7 @@ void lapic_request_own(struct lapic *lapic, uint8_t vector)
     uint32_t bit = vector_bit(vector);
 
     lapic_set(lapic, LAPIC_TMR + offset, lapic_get(lapic, LAPIC_TMR + offset) & ~bit);
-    lapic_set(lapic, LAPIC_IRR + offset, lapic_get(lapic, LAPIC_IRR + offset) | bit);
+    set_irr(lapic, vector / 32, bit);
     lapic->ops->changed(lapic->context);
 }
 

@@ -77,6 +77,9 @@ struct lapic {
     bool bootstrap;
     bool cpu_delivers; /* see lapic_init */
     uint32_t mode;     /* enum virt_apic_mode; read by any CPU, atomically */
+    /* Which words of IRR and ISR may have bits set; all, where the CPU changes them by itself. */
+    uint8_t irr_words;
+    uint8_t isr_words; /* read by any CPU, atomically */
     bool software_enabled;
     bool extint;        /* an ExtINT message came */
     bool lint_level[2]; /* the two local interrupt pins */

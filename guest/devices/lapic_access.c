@@ -54,7 +54,7 @@ static uint32_t lvt_writable(unsigned offset)
 static uint32_t processor_priority(const struct lapic *lapic)
 {
     uint32_t task = lapic_get(lapic, LAPIC_TPR) & 0xff;
-    int highest = lapic_highest(lapic, LAPIC_ISR);
+    int highest = lapic_in_service(lapic);
     uint32_t served = highest < 0 ? 0 : (uint32_t)highest & 0xf0;
 
     return task >= served ? task : served;

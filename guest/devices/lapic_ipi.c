@@ -58,7 +58,7 @@ int lapic_arbitration_priority(const struct lapic *lapic)
         !__atomic_load_n(&lapic->software_enabled, __ATOMIC_RELAXED)) {
         return -1;
     }
-    int in_service = lapic_highest(lapic, LAPIC_ISR);
+    int in_service = lapic_in_service(lapic);
     int task = (int)(lapic_get(lapic, LAPIC_TPR) & 0xff);
 
     return in_service > task ? in_service : task;

@@ -21,6 +21,8 @@ static void set_x2apic_identity(struct lapic *lapic)
 static void reset_registers(struct lapic *lapic)
 {
     memset(lapic->page, 0, LAPIC_PAGE_SIZE);
+    lapic->irr_words = lapic->cpu_delivers ? 0xff : 0;
+    __atomic_store_n(&lapic->isr_words, lapic->irr_words, __ATOMIC_RELAXED);
     lapic_timer_reset(lapic);
     for (unsigned word = 0; word < 4; word++) {
         __atomic_store_n(&lapic->requested[word], 0, __ATOMIC_SEQ_CST);

@@ -73,8 +73,8 @@ static inline void lapic_set(struct lapic *lapic, unsigned offset, uint32_t valu
     __atomic_store_n(lapic_register_address(lapic, offset), value, __ATOMIC_RELAXED);
 }
 
-/** Highest vector set in the 256-bit register at `offset` (ISR, TMR, IRR), -1 for none. */
-int lapic_highest(const struct lapic *lapic, unsigned offset);
+/** Highest vector in service, -1 for none. Any CPU. */
+int lapic_in_service(const struct lapic *lapic);
 /** The processor priority may have changed: that is news if something waits. */
 void lapic_priority_changed(struct lapic *lapic);
 /** Makes `vector` (16 or more) wait for the next merge. Any CPU. */
