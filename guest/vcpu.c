@@ -486,7 +486,7 @@ static enum vcpu_run_result run(struct vcpu *vcpu)
             return VCPU_RETRIES;
         }
         if (signals & VCPU_YIELD) {
-            return VCPU_SLICE_OVER;
+            return VCPU_SPINS;
         }
         deadline = vcpu_deadline(vcpu);
         now = time_ns();

@@ -56,6 +56,7 @@ struct vcpu {
 
 enum vcpu_run_result {
     VCPU_SLICE_OVER, /* its time is up; it can run on */
+    VCPU_SPINS,      /* it waits for another vCPU, and can run on */
     VCPU_WAITS,      /* nothing to do until a signal or vcpu_deadline */
     VCPU_RETRIES,    /* a device could not do it now: try again in a moment */
     VCPU_STOPPED,    /* vm->requests says what is asked for */

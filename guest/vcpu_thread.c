@@ -87,23 +87,42 @@ static bool act_on_requests(struct vm *vm, struct vcpu *vcpu)
     return vm->state != VM_STOPPED;
 }
 
+/* Another vCPU of the VM that waits for this CPU, and may be the one that is waited for; the next
+ * in turn. */
+static struct thread *waiting_sibling(const struct vcpu *vcpu)
+{
+    const struct vm *vm = vcpu->vm;
+    unsigned count = vm->description.vcpus;
+
+    for (unsigned i = 1; i < count; i++) {
+        struct thread *thread = vm->vcpus[(vcpu->index + i) % count].thread;
+
+        if (thread_waits_here(thread)) {
+            return thread;
+        }
+    }
+    return NULL;
+}
+
 static void serve(void *context)
 {
     struct vcpu *vcpu = context;
     bool runs;
 
     cli();
-    /* Until all vCPUs have their threads: they may signal each other at once. */
-    while (read_settled(vcpu->vm, &vcpu->vm->state) == VM_READY) {
-        thread_block();
-    }
-    runs = vcpu->vm->state == VM_RUNNING;
+    /* Whoever starts the threads still wakes others under the lock. */
+    runs = read_settled(vcpu->vm, &vcpu->vm->state) == VM_RUNNING;
     say_first_entry();
     while (runs) {
         switch (vcpu_run(vcpu)) {
         case VCPU_SLICE_OVER:
             pvclock_set_preempted(&vcpu->pvclock, true);
             thread_yield();
+            pvclock_set_preempted(&vcpu->pvclock, false);
+            break;
+        case VCPU_SPINS:
+            pvclock_set_preempted(&vcpu->pvclock, true);
+            thread_yield_to(waiting_sibling(vcpu));
             pvclock_set_preempted(&vcpu->pvclock, false);
             break;
         case VCPU_WAITS:
@@ -122,23 +141,67 @@ static void serve(void *context)
     }
 }
 
+/* The CPUs that can run guests and that the VM may have. */
+static struct cpu_mask allowed_cpus(const struct vm *vm)
+{
+    struct cpu_mask mask = {{0}};
+
+    for (unsigned i = 0; i < smp_count(); i++) {
+        if (smp_cpu(i)->virt && cpu_mask_has(&vm->description.sched.cpus, i)) {
+            mask.words[i / 64] |= UINT64_C(1) << i % 64;
+        }
+    }
+    return mask;
+}
+
+/* Gives the thread its part of the CPUs. */
+static int set_share(struct vm *vm, struct thread *thread)
+{
+    const struct sched_description *sched = &vm->description.sched;
+    const struct cpu_mask cpus = allowed_cpus(vm);
+    int error = thread_set_weight(thread, sched->weight);
+
+    if (error == 0 && thread_set_cpus(thread, &cpus) != 0) {
+        log_error("vm %s: it may run on none of the %u CPUs", vm->description.name, smp_count());
+        return -EINVAL;
+    }
+    if (error == 0 && vm->cap) {
+        error = thread_set_cap(thread, vm->cap);
+    }
+    if (error == 0 && sched->budget != 0) {
+        error = thread_reserve(thread, sched->budget, sched->period);
+    }
+    if (error) {
+        log_error("vm %s: no CPU can give it what it reserves", vm->description.name);
+    }
+    return error;
+}
+
 static int create_threads(struct vm *vm)
 {
-    static unsigned next_cpu;
+    const struct sched_description *sched = &vm->description.sched;
 
+    if (sched->cap != 0 && !vm->cap) {
+        vm->cap = thread_cap_create(sched->cap);
+        if (!vm->cap) {
+            log_error("vm %s: no memory for its cap", vm->description.name);
+            return -ENOMEM;
+        }
+    }
     for (unsigned i = 0; i < vm->description.vcpus; i++) {
         struct vcpu *vcpu = &vm->vcpus[i];
         char name[THREAD_NAME_SIZE];
+        int error;
 
-        /* The boot CPU can run guests, or there would be no VM. */
-        while (!smp_cpu(next_cpu % smp_count())->virt) {
-            next_cpu++;
-        }
         snprintf(name, sizeof(name), "%s/%u", vm->description.name, i);
-        vcpu->thread = thread_create(name, smp_cpu(next_cpu++ % smp_count()), serve, vcpu);
+        vcpu->thread = thread_create(name, serve, vcpu);
         if (!vcpu->thread) {
             log_error("vm %s: no memory for the threads of its vCPUs", vm->description.name);
             return -ENOMEM;
+        }
+        error = set_share(vm, vcpu->thread);
+        if (error) {
+            return error;
         }
     }
     return 0;
@@ -158,7 +221,7 @@ int vm_start(struct vm *vm)
     vm->state = error ? VM_STOPPED : VM_RUNNING;
     for (unsigned i = 0; i < vm->description.vcpus; i++) {
         if (vm->vcpus[i].thread) {
-            thread_wake(vm->vcpus[i].thread);
+            thread_start(vm->vcpus[i].thread); /* if there is an error, it ends at once */
         }
     }
     vm_unlock_devices(vm);

@@ -17,6 +17,7 @@
 #include "kernel/memory/frames.h"
 #include "kernel/memory/heap.h"
 #include "kernel/memory/paging.h"
+#include "kernel/thread.h"
 #include "kernel/time.h"
 
 #define NS_PER_SECOND UINT64_C(1000000000)
@@ -322,6 +323,9 @@ void vm_destroy(struct vm *vm)
         virt->space.destroy(vm->space);
     }
     guest_memory_destroy(&vm->memory);
+    if (vm->cap) {
+        thread_cap_release(vm->cap);
+    }
     kfree(vm);
 }
 

@@ -61,6 +61,7 @@ struct vm {
     struct console console;
     struct pc pc;
     struct vcpu vcpus[DESCRIPTION_VCPUS_MAX];
+    struct thread_cap *cap; /* of their threads; NULL: none */
     unsigned resets;
     uint64_t reset_told;                 /* ns since boot when the log last said so */
     uint64_t intercepted_exceptions[32]; /* for the test device */
@@ -82,8 +83,9 @@ void vm_request(struct vm *vm, unsigned requests);
  * errno, logged. */
 int vm_reset(struct vm *vm);
 
-/** Starts its vCPUs, each with a thread of its own on one of the CPUs that can run guests, in turn.
- * 0 or -ENOMEM, logged; then it has stopped. In vcpu_thread.c. */
+/** Starts its vCPUs, each with a thread of its own that has the share of the CPUs which the
+ * description says. 0; or -ENOMEM, -EINVAL (it may run on none of the CPUs), -ENOSPC or -EBUSY (it
+ * reserves more than there is), logged; then it has stopped. In vcpu_thread.c. */
 int vm_start(struct vm *vm);
 
 /** The devices are this CPU's until vm_unlock_devices, which belongs to it; `user`: the vCPU in

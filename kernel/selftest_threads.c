@@ -19,7 +19,7 @@
 #define SWITCHES    1000u
 #define PATIENCE_NS UINT64_C(5000000000)
 
-static struct thread *judge;
+static struct thread *_Atomic judge;
 
 /* Two that take turns. */
 static struct player {
@@ -37,6 +37,25 @@ static void check(bool condition, const char *what)
         log_error("selftest threads: %s", what);
         failures++;
     }
+}
+
+/* Starts a thread on that CPU, before anybody can see that it runs. */
+static bool start_on(struct percpu *cpu, struct thread *_Atomic *where, const char *name,
+                     void (*function)(void *context), void *context)
+{
+    struct cpu_mask only = cpu_mask_of(cpu->index);
+    struct thread *thread = thread_create(name, function, context);
+
+    check(thread, "there is memory for threads");
+    if (!thread) {
+        return false;
+    }
+    check(thread_set_cpus(thread, &only) == 0, "a CPU that runs can be chosen");
+    if (where) {
+        atomic_store(where, thread);
+    }
+    thread_start(thread);
+    return true;
 }
 
 static void play(void *context)
@@ -74,9 +93,10 @@ static void test_wake(struct percpu *first, struct percpu *second)
         players[i].other = &players[1 - i];
     }
     players[0].thread = judge; /* whom an early second player wakes in vain */
-    players[1].thread = thread_create("second", cpus[1], play, &players[1]);
-    players[0].thread = thread_create("first", cpus[0], play, &players[0]);
-    check(players[0].thread && players[1].thread, "there is memory for threads");
+    if (!start_on(cpus[1], &players[1].thread, "second", play, &players[1]) ||
+        !start_on(cpus[0], &players[0].thread, "first", play, &players[0])) {
+        return;
+    }
     for (unsigned i = 0; i < 2; i++) {
         wait_for(&players[i].done);
         check(atomic_load(&players[i].done), "a wake-up was lost");
@@ -98,7 +118,7 @@ static void one_generation(void)
 
     atomic_store(&ended, 0);
     for (unsigned i = 0; i < smp_count(); i++) {
-        check(thread_create("short", smp_cpu(i), end, NULL), "there is memory for threads");
+        (void)start_on(smp_cpu(i), NULL, "short", end, NULL);
     }
     while (atomic_load(&ended) < smp_count() && time_ns() < deadline) {
         thread_block_until(deadline);
@@ -141,7 +161,7 @@ static void yield_often(void *context)
 {
     (void)context;
     for (unsigned i = 0; i < SWITCHES; i++) {
-        thread_yield();
+        thread_yield_to(NULL);
     }
     end(NULL);
 }
@@ -151,11 +171,11 @@ static void measure_switch(void)
     uint64_t start;
 
     atomic_store(&ended, 0);
-    check(thread_create("yields", this_cpu(), yield_often, NULL), "there is memory for threads");
-    thread_yield();
+    (void)start_on(this_cpu(), NULL, "yields", yield_often, NULL);
+    thread_yield_to(NULL);
     start = rdtsc();
     for (unsigned i = 0; i < SWITCHES / 2; i++) {
-        thread_yield();
+        thread_yield_to(NULL);
     }
     log_info("selftest threads: %lu ticks a switch", (rdtsc() - start) / SWITCHES);
     while (!atomic_load(&ended)) {
@@ -177,8 +197,5 @@ static void run(void *context)
 
 void selftest_threads(void)
 {
-    judge = thread_create("judge", this_cpu(), run, NULL);
-    if (!judge) {
-        log_error("selftest threads: no memory");
-    }
+    (void)start_on(this_cpu(), &judge, "judge", run, NULL);
 }

@@ -210,14 +210,13 @@ static unsigned wanted_cpus(void)
     return number < SMP_CPUS_MAX ? number : SMP_CPUS_MAX;
 }
 
-void smp_start(void)
+static void start_others(void)
 {
     const struct acpi_info *info = acpi_info();
     unsigned wanted = wanted_cpus();
     unsigned candidates = 0;
     struct trampoline *trampoline;
 
-    smp_init();
     for (unsigned i = 0; i < info->cpu_count; i++) {
         candidates += is_candidate(&info->cpus[i]);
     }
@@ -241,4 +240,11 @@ void smp_start(void)
         }
     }
     log_info("%u of %u CPUs run", smp_count(), candidates + 1);
+}
+
+void smp_start(void)
+{
+    smp_init();
+    start_others();
+    threads_use_cpus();
 }

@@ -202,10 +202,14 @@ static void serve_console(void *context)
 
 void host_run(void)
 {
-    console_thread = thread_create("console", this_cpu(), serve_console, NULL);
-    if (!console_thread) {
+    const struct cpu_mask here = cpu_mask_of(this_cpu()->index); /* the serial port's interrupt */
+
+    console_thread = thread_create("console", serve_console, NULL);
+    if (!console_thread || thread_set_cpus(console_thread, &here) ||
+        thread_set_io(console_thread)) {
         panic("no memory for the console's thread");
     }
+    thread_start(console_thread);
     serial_set_listener(wake_console);
     if (vm_count > 0) {
         log_info("console: Ctrl-] then a number attaches to a VM (1 to %u), Ctrl-] 0 detaches",

@@ -70,19 +70,19 @@ void balance_align(struct run_queue *queue)
     }
 }
 
-bool sched_balance_due(const struct run_queue *queue, uint64_t now)
+bool balance_is_due(const struct run_queue *queue, uint64_t now)
 {
     const struct sched_machine *machine = queue->machine;
+    uint64_t passed = now - queue->balanced_at;
 
-    if (!queue->fair.first || machine->cpus == 1) {
-        return false;
-    }
-    for (uint32_t word = 0; word * 64 < machine->cpus; word++) {
+    /* Someone idles, but perhaps nobody here may run there. */
+    for (uint32_t word = 0; word * 64 < machine->cpus && passed >= queue->config->least_run;
+         word++) {
         if (atomic_load_explicit(&machine->idle[word], memory_order_relaxed) != 0) {
             return true;
         }
     }
-    return now - queue->balanced_at >= queue->config->balance_interval;
+    return passed >= queue->config->balance_interval;
 }
 
 /* The queue's virtual time now, for whoever has not its lock: it goes on since the last summary. */

@@ -18,10 +18,8 @@ struct sched_machine {
     struct sched_config config;
     struct run_queue *const *queues; /* of each CPU */
     uint32_t cpus;                   /* at most SCHED_CPUS_MAX */
-    /* How far CPU b is from CPU a, at [a * cpus + b]; 0 from itself. */
-    const uint8_t *distance;
-    _Atomic uint64_t
-        idle[CPU_MASK_WORDS]; /* who has nothing to run and has not been given anything */
+    /* Who has nothing to run and has not been given anything. */
+    _Atomic uint64_t idle[CPU_MASK_WORDS];
     /* The machine's virtual time: the mean over all who compete on queues that have waiters, when
      * it was last looked at; and how much it gains in 1024 ns. */
     _Atomic uint64_t virtual_time;
@@ -29,9 +27,13 @@ struct sched_machine {
     _Atomic uint64_t virtual_rate;
 };
 
-/** All CPUs idle. `queues` and `distance` stay the caller's. No lock needed. */
-void sched_machine_init(struct sched_machine *machine, const struct sched_config *config,
-                        struct run_queue *const *queues, uint32_t cpus, const uint8_t *distance);
+/** No CPUs yet. */
+void sched_machine_init(struct sched_machine *machine, const struct sched_config *config);
+
+/** The machine has `cpus` CPUs with these queues (the caller's table, which stays), all idle. May
+ * be called again when there are more, while nothing but the idle runs. No lock needed. */
+void sched_machine_set_queues(struct sched_machine *machine, struct run_queue *const *queues,
+                              uint32_t cpus);
 
 /** True if the entity may run on that CPU: it is allowed, and the home of its reservation if it has
  * one. */
@@ -55,8 +57,14 @@ void balance_align(struct run_queue *queue);
  * allowed one with the least weight. No lock needed. O(CPUs). */
 uint32_t sched_place(struct sched_machine *machine, const struct sched_entity *entity);
 
+/** True if this queue, which has waiters, should compare itself with others. */
+bool balance_is_due(const struct run_queue *queue, uint64_t now);
+
 /** True if this queue should compare itself with others. */
-bool sched_balance_due(const struct run_queue *queue, uint64_t now);
+static inline bool sched_balance_due(const struct run_queue *queue, uint64_t now)
+{
+    return queue->fair.first && queue->machine->cpus > 1 && balance_is_due(queue, now);
+}
 
 /** The CPU to which this queue should push someone, or SCHED_NO_CPU: the CPU that is the furthest
  * ahead in virtual time, if this one is behind and something can move. O(CPUs). */

@@ -39,7 +39,8 @@ struct io_link {
 /* Settings and state; written by the functions of policy.h and balance.h only. */
 struct sched_entity {
     enum sched_state state;
-    uint16_t cpu; /* whose queue it is on or was on last; the home of its reservation */
+    uint16_t cpu; /* whose queue it is on or was on last; the home of its reservation. Changed under
+                     that queue's lock; to find the lock it is read without, atomically */
 
     /* Settings. */
     bool io; /* a kernel thread that moves I/O */

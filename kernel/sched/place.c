@@ -1,5 +1,7 @@
 #include "kernel/sched/balance.h"
 
+#include <stddef.h>
+
 #include "kernel/sched/fair.h"
 
 static void set_idle(struct sched_machine *machine, uint32_t cpu)
@@ -16,22 +18,33 @@ static bool clear_idle(struct sched_machine *machine, uint32_t cpu)
             bit) != 0;
 }
 
-void sched_machine_init(struct sched_machine *machine, const struct sched_config *config,
-                        struct run_queue *const *queues, uint32_t cpus, const uint8_t *distance)
+void sched_machine_init(struct sched_machine *machine, const struct sched_config *config)
 {
     machine->config = *config;
-    machine->queues = queues;
-    machine->cpus = cpus;
-    machine->distance = distance;
+    machine->queues = NULL;
+    machine->cpus = 0;
     atomic_init(&machine->virtual_time, 0);
     atomic_init(&machine->virtual_at, 0);
     atomic_init(&machine->virtual_rate, 0);
     for (uint32_t word = 0; word < CPU_MASK_WORDS; word++) {
         atomic_init(&machine->idle[word], 0);
     }
+}
+
+void sched_machine_set_queues(struct sched_machine *machine, struct run_queue *const *queues,
+                              uint32_t cpus)
+{
+    machine->queues = queues;
     for (uint32_t cpu = 0; cpu < cpus; cpu++) {
         set_idle(machine, cpu);
     }
+    __atomic_store_n(&machine->cpus, cpus, __ATOMIC_RELEASE);
+}
+
+/* The more they share, the more of their topological ids' leading bits are equal. */
+static uint32_t distance(const struct sched_machine *machine, uint32_t a, uint32_t b)
+{
+    return machine->queues[a]->topology ^ machine->queues[b]->topology;
 }
 
 void balance_begin_idle(const struct run_queue *queue)
@@ -54,8 +67,8 @@ bool sched_may_run(const struct sched_entity *entity, uint32_t cpu)
 
 static uint32_t nearest_idle(const struct sched_machine *machine, const struct sched_entity *entity)
 {
-    const uint8_t *distance = machine->distance + (size_t)entity->cpu * machine->cpus;
     uint32_t nearest = SCHED_NO_CPU;
+    uint32_t least = UINT32_MAX;
 
     for (uint32_t word = 0; word * 64 < machine->cpus; word++) {
         uint64_t idle = atomic_load_explicit(&machine->idle[word], memory_order_relaxed) &
@@ -64,8 +77,11 @@ static uint32_t nearest_idle(const struct sched_machine *machine, const struct s
         for (; idle != 0; idle &= idle - 1) {
             uint32_t cpu = word * 64 + (uint32_t)__builtin_ctzl(idle);
 
-            if (nearest == SCHED_NO_CPU || distance[cpu] < distance[nearest]) {
+            uint32_t far = distance(machine, entity->cpu, cpu);
+
+            if (nearest == SCHED_NO_CPU || far < least) {
                 nearest = cpu;
+                least = far;
             }
         }
     }
@@ -115,7 +131,6 @@ uint32_t sched_place(struct sched_machine *machine, const struct sched_entity *e
 uint32_t sched_steal_source(const struct run_queue *thief, struct cpu_mask *tried)
 {
     const struct sched_machine *machine = thief->machine;
-    const uint8_t *distance = machine->distance + (size_t)thief->cpu * machine->cpus;
     uint32_t nearest = SCHED_NO_CPU;
 
     for (uint32_t cpu = 0; cpu < machine->cpus; cpu++) {
@@ -123,7 +138,8 @@ uint32_t sched_steal_source(const struct run_queue *thief, struct cpu_mask *trie
 
         if (cpu != thief->cpu && !cpu_mask_has(tried, cpu) &&
             atomic_load_explicit(&summary->waiting, memory_order_relaxed) != 0 &&
-            (nearest == SCHED_NO_CPU || distance[cpu] < distance[nearest])) {
+            (nearest == SCHED_NO_CPU ||
+             distance(machine, thief->cpu, cpu) < distance(machine, thief->cpu, nearest))) {
             nearest = cpu;
         }
     }

@@ -1,6 +1,5 @@
 #include "kernel/sched/policy.h"
 
-#include <errno.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -23,7 +22,7 @@ struct sched_config sched_config_for_slice(uint64_t slice)
 }
 
 void sched_queue_init(struct run_queue *queue, struct sched_machine *machine, uint16_t cpu,
-                      uint64_t now)
+                      uint32_t topology, uint64_t now)
 {
     const struct sched_config *config = &machine->config;
 
@@ -31,6 +30,7 @@ void sched_queue_init(struct run_queue *queue, struct sched_machine *machine, ui
     queue->machine = machine;
     queue->config = config;
     queue->cpu = cpu;
+    queue->topology = topology;
     queue->charged_at = now;
     queue->load_at = now;
     queue->idle = true;
@@ -44,24 +44,12 @@ void sched_queue_init(struct run_queue *queue, struct sched_machine *machine, ui
     queue_publish(queue);
 }
 
-int sched_entity_init(struct sched_machine *machine, struct sched_entity *entity, uint32_t weight,
-                      const struct cpu_mask *allowed, bool io)
+void sched_entity_init(const struct sched_machine *machine, struct sched_entity *entity)
 {
-    struct cpu_mask present = cpu_mask_first(machine->cpus);
-
-    if (weight < SCHED_WEIGHT_MIN || weight > SCHED_WEIGHT_MAX ||
-        !cpu_mask_meets(allowed, &present)) {
-        return -EINVAL;
-    }
     memset(entity, 0, sizeof(*entity));
-    entity_set_weight(entity, weight);
-    entity->allowed = *allowed;
-    entity->io = io;
+    entity_set_weight(entity, SCHED_WEIGHT_DEFAULT);
+    entity->allowed = cpu_mask_first(SCHED_CPUS_MAX);
     entity->lag = -(int64_t)machine->config.slice;
-    while (!cpu_mask_has(allowed, entity->cpu)) {
-        entity->cpu++;
-    }
-    return 0;
 }
 
 /* The deadline by which the entity is entitled to run ahead of the fair; SCHED_NEVER: it is not. */

@@ -7,7 +7,7 @@
  *
  *   alarm, IPI, block, yield   next = sched_pick(queue, now); alarm_set(sched_next_event(queue));
  *   nothing to run             sched_steal_source, sched_steal; then sleep with the alarm set
- *   after a pick               if sched_balance_due: sched_balance_target, sched_push
+ *   after the switch           if sched_balance_due: sched_balance_target, sched_push
  *   someone wakes              cpu = sched_place(...), sched_wake(queue of cpu, ...), and tell
  *                              that CPU if the answer asks for it
  *
@@ -55,16 +55,13 @@ enum sched_effect {
  */
 struct sched_config sched_config_for_slice(uint64_t slice);
 
-/** An empty queue for CPU `cpu` of `machine`. */
+/** An empty queue for CPU `cpu` of `machine`, with the topological id `topology` (queue.h). */
 void sched_queue_init(struct run_queue *queue, struct sched_machine *machine, uint16_t cpu,
-                      uint64_t now);
+                      uint32_t topology, uint64_t now);
 
-/** A blocked entity of weight `weight` (SCHED_WEIGHT_MIN to _MAX) which may run on `allowed`; `io`
- * for a kernel thread that moves I/O. It begins with a debt of one slice, so that nothing is gained
- * by being destroyed and made anew. 0, or -EINVAL if the weight is out of range or none of the
- * machine's CPUs is allowed. */
-int sched_entity_init(struct sched_machine *machine, struct sched_entity *entity, uint32_t weight,
-                      const struct cpu_mask *allowed, bool io);
+/** A blocked entity of SCHED_WEIGHT_DEFAULT which may run on any CPU (settings.h has the rest). It
+ * begins with a debt of one slice, so that nothing is gained by being destroyed and made anew. */
+void sched_entity_init(const struct sched_machine *machine, struct sched_entity *entity);
 
 /** A blocked entity can run from `now` on, on the queue of the CPU that sched_place named. A vCPU
  * that is reset is blocked and woken like any other: its lag stays. O(log n). */

@@ -26,8 +26,12 @@ static void charge_accounts(struct run_queue *queue, struct sched_entity *entity
 void queue_charge(struct run_queue *queue, uint64_t now)
 {
     struct sched_entity *entity = queue->current;
-    uint64_t ns = now - queue->charged_at;
+    int64_t passed = (int64_t)(now - queue->charged_at);
+    uint64_t ns = (uint64_t)passed;
 
+    if (passed <= 0) {
+        return; /* whoever asks is another CPU, whose clock is a little behind */
+    }
     queue->charged_at = now;
     if (!entity) {
         return;
@@ -173,7 +177,7 @@ void queue_arrive(struct run_queue *queue, struct sched_entity *entity, uint64_t
         reservation_wake(&queue->io, now);
     }
     entity->state = SCHED_READY;
-    entity->cpu = queue->cpu;
+    __atomic_store_n(&entity->cpu, queue->cpu, __ATOMIC_RELAXED);
     entity->fresh = true;
     queue_refresh(queue, entity, now);
     queue_link(queue, entity);

@@ -65,6 +65,7 @@ struct run_queue {
     struct sched_machine *machine;
     const struct sched_config *config;
     uint16_t cpu;
+    uint32_t topology; /* near CPUs have ids that differ in low bits only, as APIC ids do */
 
     struct sched_entity *current; /* NULL: idle. Not in the trees, but counted in the sums */
     enum sched_mode mode;

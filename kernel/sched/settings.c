@@ -14,6 +14,16 @@ static uint64_t utilisation(const struct sched_entity *entity)
                : 0;
 }
 
+int sched_set_io(struct sched_entity *entity, bool io)
+{
+    ASSERT(entity->state == SCHED_BLOCKED, "settings are changed while blocked");
+    if (io && (entity->cap || reservation_exists(&entity->reservation))) {
+        return -EINVAL;
+    }
+    entity->io = io;
+    return 0;
+}
+
 int sched_set_allowed(struct sched_machine *machine, struct sched_entity *entity,
                       const struct cpu_mask *allowed)
 {
@@ -27,6 +37,9 @@ int sched_set_allowed(struct sched_machine *machine, struct sched_entity *entity
         return -EBUSY;
     }
     entity->allowed = *allowed;
+    while (!cpu_mask_has(allowed, entity->cpu)) {
+        entity->cpu = (uint16_t)((entity->cpu + 1) % machine->cpus);
+    }
     return 0;
 }
 

@@ -9,6 +9,9 @@
 #include "kernel/sched/balance.h"
 #include "kernel/sched/entity.h"
 
+/** Whether it is a kernel thread that moves I/O. 0; -EINVAL if it has a cap or a reservation. */
+int sched_set_io(struct sched_entity *entity, bool io);
+
 /** Which CPUs it may run on. 0; -EINVAL if none of the machine's is among them; -EBUSY if it has a
  * reservation whose home is not. */
 int sched_set_allowed(struct sched_machine *machine, struct sched_entity *entity,

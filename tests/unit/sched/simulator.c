@@ -79,29 +79,18 @@ struct simulator *simulator_new(uint32_t cpus, uint32_t vcpus, const struct sche
     simulator->now = SECOND;
     simulator->queues = calloc(cpus, sizeof(*simulator->queues));
     simulator->queue_table = calloc(cpus, sizeof(struct run_queue *));
-    simulator->distance = calloc((size_t)cpus * cpus, 1);
     simulator->vcpus = calloc(vcpus, sizeof(struct simulated_vcpu *));
     simulator->times = calloc(slots, sizeof(*simulator->times));
     simulator->heap = calloc(slots, sizeof(*simulator->heap));
     simulator->place = calloc(slots, sizeof(*simulator->place));
+    sched_machine_init(&simulator->machine, config);
     for (uint32_t cpu = 0; cpu < cpus; cpu++) {
-        simulator->queue_table[cpu] = &simulator->queues[cpu];
-        for (uint32_t other = 0; other < cpus; other++) {
-            /* Two threads to a core, eight cores to a package. */
-            uint8_t far = cpu == other             ? 0
-                          : cpu / 2 == other / 2   ? 1
-                          : cpu / 16 == other / 16 ? 2
-                                                   : 3;
-
-            simulator->distance[cpu * cpus + other] = far;
-        }
-    }
-    sched_machine_init(&simulator->machine, config, simulator->queue_table, cpus,
-                       simulator->distance);
-    for (uint32_t cpu = 0; cpu < cpus; cpu++) {
-        sched_queue_init(&simulator->queues[cpu], &simulator->machine, (uint16_t)cpu,
+        /* Two threads to a core, eight cores to a package. */
+        sched_queue_init(&simulator->queues[cpu], &simulator->machine, (uint16_t)cpu, cpu,
                          simulator->now);
+        simulator->queue_table[cpu] = &simulator->queues[cpu];
     }
+    sched_machine_set_queues(&simulator->machine, simulator->queue_table, cpus);
     for (uint32_t slot = 0; slot < slots; slot++) {
         simulator->times[slot] = SCHED_NEVER;
         simulator->heap[slot] = slot;
@@ -118,7 +107,6 @@ void simulator_free(struct simulator *simulator)
     free(simulator->vcpus);
     free(simulator->queues);
     free(simulator->queue_table);
-    free(simulator->distance);
     free(simulator->times);
     free(simulator->heap);
     free(simulator->place);
@@ -128,10 +116,11 @@ void simulator_free(struct simulator *simulator)
 struct simulated_vcpu *simulator_add(struct simulator *simulator, uint32_t weight, bool io)
 {
     struct simulated_vcpu *vcpu = calloc(1, sizeof(*vcpu));
-    struct cpu_mask all = cpu_mask_first(simulator->cpus);
 
     assert_non_null(vcpu);
-    assert_int_equal(sched_entity_init(&simulator->machine, &vcpu->entity, weight, &all, io), 0);
+    sched_entity_init(&simulator->machine, &vcpu->entity);
+    assert_int_equal(sched_set_weight(NULL, &vcpu->entity, weight, 0), SCHED_NOTHING);
+    assert_int_equal(sched_set_io(&vcpu->entity, io), 0);
     vcpu->entity.cpu = (uint16_t)(simulator->vcpu_count % simulator->cpus);
     vcpu->number = simulator->vcpu_count;
     simulator->vcpus[simulator->vcpu_count++] = vcpu;

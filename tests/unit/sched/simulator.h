@@ -64,7 +64,6 @@ struct simulator {
     struct sched_machine machine;
     struct run_queue *queues;
     struct run_queue **queue_table;
-    uint8_t *distance;
     uint64_t now;
     uint32_t cpus;
     struct simulated_vcpu **vcpus;

@@ -81,6 +81,7 @@ static void test_admission(void **state)
     assert_int_equal(reserve(first, PERIOD / 2, PERIOD), -EBUSY);
     assert_int_equal(sched_set_cap_percent(&simulator->machine, &cap, 20), -EBUSY);
     assert_int_equal(sched_set_cap_percent(&simulator->machine, &cap, 30), 0);
+    assert_int_equal(sched_set_io(&first->entity, true), -EINVAL);
 }
 
 /* Ten others with a hundred times its weight: its share would be a thousandth. */

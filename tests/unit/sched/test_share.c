@@ -214,7 +214,6 @@ static void test_storm_of_new_vms(void **state)
 {
     struct simulated_vcpu *victims[4];
     struct simulated_vcpu *stormy;
-    struct cpu_mask all = cpu_mask_first(1);
     uint64_t stormed = 0;
     uint64_t start = simulator->now;
 
@@ -228,8 +227,7 @@ static void test_storm_of_new_vms(void **state)
         if (run_time(stormy) >= config.wake_slice) {
             simulator_block(simulator, stormy);
             stormed += run_time(stormy);
-            assert_int_equal(
-                sched_entity_init(&simulator->machine, &stormy->entity, 100, &all, false), 0);
+            sched_entity_init(&simulator->machine, &stormy->entity);
             simulator_wake(simulator, stormy);
         }
     }
