@@ -55,7 +55,7 @@ static bool com1_transmit(void *context, uint8_t byte)
 {
     struct vm *vm = context;
 
-    return console_send(&vm->console, byte);
+    return console_send(vm->console, byte);
 }
 
 static void action_reset(void *context)
@@ -79,7 +79,7 @@ static void action_debug_output(void *context, uint8_t byte)
 {
     struct vm *vm = context;
 
-    if (!console_send(&vm->console, byte)) {
+    if (!console_send(vm->console, byte)) {
         vcpu_signal(vm->device_user, VCPU_RETRY);
     }
 }

@@ -38,6 +38,7 @@ struct vcpu {
     bool woken;             /* something came that may end the HLT */
     bool waits_for_startup; /* since INIT, or since RESET if it is not the first */
     struct thread *thread;  /* runs it; NULL before vm_start */
+    uint64_t run_time;      /* ns of CPU time, when its thread has ended */
     /* Any CPU, atomically. */
     unsigned signals; /* VCPU_... bits that it has to look at before it enters the guest again */
     uint8_t startup_vector;

@@ -28,15 +28,38 @@ static void say_first_entry(void)
     }
 }
 
-/* All vCPUs have stopped. */
+/* All vCPUs have stopped. Does what is asked for until there is nothing more; true if the VM has
+ * come to its end. */
+static bool do_requests(struct vm *vm)
+{
+    for (;;) {
+        unsigned requests = __atomic_load_n(&vm->requests, __ATOMIC_SEQ_CST);
+
+        if (requests & VM_REQUEST_STOP) {
+            return true;
+        }
+        if (requests & VM_REQUEST_RESET) {
+            __atomic_fetch_and(&vm->requests, ~(unsigned)VM_REQUEST_RESET, __ATOMIC_SEQ_CST);
+            vm_end_pause(vm);
+            if (vm_restart(vm)) {
+                vm_stop(vm, "the reset failed");
+            }
+        } else if (requests & VM_REQUEST_PAUSE) {
+            if (!vm_drop_pause(vm)) {
+                vm_begin_pause(vm);
+                thread_block();
+            }
+        } else {
+            vm_end_pause(vm);
+            return false;
+        }
+    }
+}
+
 static void act(struct vm *vm)
 {
-    bool ends = vm->requests & VM_REQUEST_STOP;
+    bool ends = do_requests(vm);
 
-    if (!ends && vm_reset(vm)) {
-        vm_stop(vm, "the reset failed");
-        ends = true;
-    }
     vm_lock_devices(vm, NULL);
     vm->stopped = 0;
     if (ends) {
@@ -47,9 +70,6 @@ static void act(struct vm *vm)
         thread_wake(vm->vcpus[i].thread);
     }
     vm_unlock_devices(vm);
-    if (ends && vm->ended) {
-        vm->ended();
-    }
 }
 
 /* Reads a counter that others change under the device lock. Whoever changed it has woken whom they
@@ -104,6 +124,16 @@ static struct thread *waiting_sibling(const struct vcpu *vcpu)
     return NULL;
 }
 
+/* The last that a thread does with its VM. */
+static void leave(struct vm *vm)
+{
+    void (*ended)(void) = vm->ended;
+
+    if (__atomic_sub_fetch(&vm->threads, 1, __ATOMIC_SEQ_CST) == 0 && ended) {
+        ended();
+    }
+}
+
 static void serve(void *context)
 {
     struct vcpu *vcpu = context;
@@ -139,6 +169,14 @@ static void serve(void *context)
             break;
         }
     }
+    vcpu->run_time = thread_run_time(thread_current());
+    leave(vcpu->vm);
+}
+
+static int refuse_start(struct vm *vm, int error, const char *reason)
+{
+    snprintf(vm->stop_reason, sizeof(vm->stop_reason), "%s", reason);
+    return error;
 }
 
 /* The CPUs that can run guests and that the VM may have. */
@@ -162,8 +200,7 @@ static int set_share(struct vm *vm, struct thread *thread)
     int error = thread_set_weight(thread, sched->weight);
 
     if (error == 0 && thread_set_cpus(thread, &cpus) != 0) {
-        log_error("vm %s: it may run on none of the %u CPUs", vm->description.name, smp_count());
-        return -EINVAL;
+        return refuse_start(vm, -EINVAL, "it may run on none of the CPUs");
     }
     if (error == 0 && vm->cap) {
         error = thread_set_cap(thread, vm->cap);
@@ -171,10 +208,7 @@ static int set_share(struct vm *vm, struct thread *thread)
     if (error == 0 && sched->budget != 0) {
         error = thread_reserve(thread, sched->budget, sched->period);
     }
-    if (error) {
-        log_error("vm %s: no CPU can give it what it reserves", vm->description.name);
-    }
-    return error;
+    return error ? refuse_start(vm, error, "no CPU can give it what it reserves") : 0;
 }
 
 static int create_threads(struct vm *vm)
@@ -184,8 +218,7 @@ static int create_threads(struct vm *vm)
     if (sched->cap != 0 && !vm->cap) {
         vm->cap = thread_cap_create(sched->cap);
         if (!vm->cap) {
-            log_error("vm %s: no memory for its cap", vm->description.name);
-            return -ENOMEM;
+            return refuse_start(vm, -ENOMEM, "no memory for its cap");
         }
     }
     for (unsigned i = 0; i < vm->description.vcpus; i++) {
@@ -196,9 +229,9 @@ static int create_threads(struct vm *vm)
         snprintf(name, sizeof(name), "%s/%u", vm->description.name, i);
         vcpu->thread = thread_create(name, serve, vcpu);
         if (!vcpu->thread) {
-            log_error("vm %s: no memory for the threads of its vCPUs", vm->description.name);
-            return -ENOMEM;
+            return refuse_start(vm, -ENOMEM, "no memory for the threads of its vCPUs");
         }
+        vm->threads++; /* it is started in any case */
         error = set_share(vm, vcpu->thread);
         if (error) {
             return error;

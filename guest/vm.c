@@ -84,11 +84,12 @@ void vm_unlock_devices(struct vm *vm)
     }
     vm->timers.new_first = false;
     __atomic_store_n(&vm->device_deadline, timer_next_deadline(&vm->timers), __ATOMIC_RELAXED);
-    __atomic_store_n(&vm->device_cpu, NULL, __ATOMIC_RELAXED);
-    spin_unlock(&vm->device_lock);
     if (new_first) {
+        /* With the lock: without it the VM may stop, and the vCPU's thread end. */
         vcpu_signal(&vm->vcpus[0], VCPU_LOOK);
     }
+    __atomic_store_n(&vm->device_cpu, NULL, __ATOMIC_RELAXED);
+    spin_unlock(&vm->device_lock);
 }
 
 void vm_stop(struct vm *vm, const char *format, ...)
@@ -250,6 +251,7 @@ static int build(struct vm *vm)
                                         .rdtscp = virt->features->rdtscp,
                                         .invpcid = virt->features->invpcid};
     int error = guest_memory_create(&vm->memory, vm->description.memory, &frame_blocks);
+    bool interrupts;
 
     if (error) {
         log_error("vm %s: no memory: wants %lu MiB, %lu MiB are free", vm->description.name,
@@ -287,12 +289,14 @@ static int build(struct vm *vm)
         error = load(vm);
     }
     /* What the devices armed meanwhile becomes known to the vCPUs. */
+    interrupts = interrupts_save();
     vm_lock_devices(vm, NULL);
     vm_unlock_devices(vm);
+    interrupts_restore(interrupts);
     return error;
 }
 
-int vm_create(struct vm **vm, const struct vm_description *description)
+int vm_create(struct vm **vm, const struct vm_description *description, struct console *console)
 {
     struct vm *made;
     int error;
@@ -304,6 +308,7 @@ int vm_create(struct vm **vm, const struct vm_description *description)
         return -ENOMEM;
     }
     made->description = *description;
+    made->console = console;
     error = build(made);
     if (error) {
         log_error("vm %s: not started (error %d)", description->name, error);
@@ -340,11 +345,10 @@ static void log_reset(struct vm *vm)
     }
 }
 
-int vm_reset(struct vm *vm)
+int vm_restart(struct vm *vm)
 {
     int error;
 
-    __atomic_store_n(&vm->requests, 0, __ATOMIC_SEQ_CST);
     vm->resets++;
     log_reset(vm);
     guest_memory_forget(&vm->memory);
@@ -386,14 +390,14 @@ bool vm_service_console(struct vm *vm)
     size_t count;
 
     vm_lock_devices(vm, NULL);
-    if (vm->state == VM_STOPPED) {
+    if (vm->state != VM_RUNNING) {
         count = 0;
     } else {
-        count = console_typed(&vm->console, &bytes);
+        count = console_typed(vm->console, &bytes);
         if (count > 0) {
             size_t taken = uart_receive(&vm->pc.com1, bytes, count);
 
-            console_typed_taken(&vm->console, taken);
+            console_typed_taken(vm->console, taken);
             count -= taken;
         }
         if (uart_transmit_waiting(&vm->pc.com1) > 0) {
@@ -403,27 +407,4 @@ bool vm_service_console(struct vm *vm)
     vm_unlock_devices(vm);
     interrupts_restore(interrupts);
     return count > 0;
-}
-
-void vm_log_end(const struct vm *vm)
-{
-    char line[256];
-    size_t length = 0;
-    uint64_t total = 0;
-
-    log_info("vm %s stopped: %s", vm->description.name, vm->stop_reason);
-    line[0] = '\0';
-    for (unsigned kind = 0; kind < VM_EXIT_KINDS; kind++) {
-        uint64_t count = 0;
-
-        for (unsigned i = 0; i < vm->description.vcpus; i++) {
-            count += vm->vcpus[i].cpu->exit_count[kind];
-        }
-        total += count;
-        if (count > 0 && length < sizeof(line)) {
-            length += (size_t)snprintf(line + length, sizeof(line) - length, " %s=%lu",
-                                       vm_exit_kind_name((enum vm_exit_kind)kind), count);
-        }
-    }
-    log_info("vm %s exits: %lu:%s", vm->description.name, total, line);
 }

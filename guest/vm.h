@@ -25,13 +25,18 @@
 
 #define VM_STOP_REASON_SIZE 192
 
-enum vm_state { VM_READY, VM_RUNNING, VM_STOPPED };
+/* READY: made, and not started yet. STOPPED: for good; it can be destroyed once vm_ended. */
+enum vm_state { VM_READY, VM_RUNNING, VM_PAUSED, VM_STOPPED };
 
-/* What the guest or a device model asked for. All vCPUs stop for it; the first one's thread acts.
- */
+/* What the guest, a device model or somebody outside asked for. All vCPUs stop for it; the first
+ * one's thread acts, and alone takes requests back: while there is one, none of the others goes
+ * on. */
 enum vm_request {
     VM_REQUEST_STOP = 1u << 0, /* stop_reason says why */
     VM_REQUEST_RESET = 1u << 1,
+    /* Changed under the device lock. The pause lasts until its end is asked for, too. */
+    VM_REQUEST_PAUSE = 1u << 2,
+    VM_REQUEST_RESUME = 1u << 3,
 };
 
 struct vm {
@@ -40,7 +45,9 @@ struct vm {
     unsigned requests;   /* enum vm_request bits; any CPU, atomically */
     unsigned stopped;    /* vCPUs but the first that have stopped for a request; device lock */
     unsigned epoch;      /* counts requests that were acted on; device lock */
-    void (*ended)(void); /* told when the VM has stopped for good; NULL: nobody */
+    unsigned threads;    /* of its vCPUs that have not ended; atomically */
+    void (*ended)(void); /* told when the last of them has; NULL: nobody */
+    uint64_t paused_tsc; /* host TSC when it was paused; device lock */
 
     struct spinlock device_lock;
     struct percpu *device_cpu; /* who has the lock */
@@ -58,7 +65,7 @@ struct vm {
     struct pvclock_vm pvclock;
     struct cpuid_policy cpuid;
     struct control_policy control;
-    struct console console;
+    struct console *console; /* outlives the VM */
     struct pc pc;
     struct vcpu vcpus[DESCRIPTION_VCPUS_MAX];
     struct thread_cap *cap; /* of their threads; NULL: none */
@@ -69,10 +76,10 @@ struct vm {
 
 /**
  * Makes a VM and loads its images (boot modules by name). 0, or a negative errno with the reason
- * logged; then nothing is kept and *vm is NULL.
+ * logged; then nothing is kept and *vm is NULL. By a thread, which may be busy with it for a while.
  */
-int vm_create(struct vm **vm, const struct vm_description *description);
-/** Gives everything back. */
+int vm_create(struct vm **vm, const struct vm_description *description, struct console *console);
+/** Gives everything back. It was never started, or it has vm_ended. */
 void vm_destroy(struct vm *vm);
 
 /** Asks the VM to stop; the first reason given counts. From inside an exit of one of its vCPUs. */
@@ -80,13 +87,38 @@ void vm_stop(struct vm *vm, const char *format, ...) __attribute__((format(print
 /** Asks all vCPUs to stop for these requests. From inside an exit of one of them. */
 void vm_request(struct vm *vm, unsigned requests);
 /** Back to power-on: memory cleared, devices and vCPUs reset, images loaded again. 0 or negative
- * errno, logged. */
-int vm_reset(struct vm *vm);
+ * errno, logged. By the first vCPU's thread, when all have stopped. */
+int vm_restart(struct vm *vm);
 
 /** Starts its vCPUs, each with a thread of its own that has the share of the CPUs which the
  * description says. 0; or -ENOMEM, -EINVAL (it may run on none of the CPUs), -ENOSPC or -EBUSY (it
- * reserves more than there is), logged; then it has stopped. In vcpu_thread.c. */
+ * reserves more than there is). Then it has stopped, and stop_reason says why. In vcpu_thread.c. */
 int vm_start(struct vm *vm);
+
+/*
+ * From outside, by any thread that knows that the VM is not being destroyed meanwhile; in
+ * vm_control.c. They ask and do not wait: vCPUs stop when they next leave the guest. -EINVAL if the
+ * VM neither runs nor is paused, or for vm_pause and vm_resume if it is so already.
+ */
+
+/** Its vCPUs stop, and its clock and TSC stand still. */
+int vm_pause(struct vm *vm);
+int vm_resume(struct vm *vm);
+/** As its reset button; a paused VM stays paused. */
+int vm_reset(struct vm *vm);
+/** Presses its power button. -EAGAIN if it is paused, -EOPNOTSUPP if the guest does not listen. */
+int vm_press_power_button(struct vm *vm);
+/** Cuts its power. */
+int vm_kill(struct vm *vm);
+/** True if it has stopped, and none of its threads is left. */
+bool vm_ended(const struct vm *vm);
+
+/** The pause begins or ends; nothing happens if it has already. By the first vCPU's thread, when
+ * all have stopped. */
+void vm_begin_pause(struct vm *vm);
+/** True if the pause that was asked for is to end, or not to be at all; then that is settled. */
+bool vm_drop_pause(struct vm *vm);
+void vm_end_pause(struct vm *vm);
 
 /** The devices are this CPU's until vm_unlock_devices, which belongs to it; `user`: the vCPU in
  * whose name they are used, or NULL. May be taken again by who has it. Interrupts off. */
@@ -98,11 +130,8 @@ void vm_run_timers(struct vm *vm);
 /** Nanoseconds since the kernel booted when the devices' next timer is due; TIMER_NEVER for none.
  * Any CPU. */
 uint64_t vm_next_deadline(const struct vm *vm);
-/** Moves typed keys from the console to the UART and lets a waiting transmitter go on, unless the
- * VM has stopped. True if keys are left. */
+/** Moves typed keys from the console to the UART and lets a waiting transmitter go on, if the VM
+ * runs. True if keys are left. */
 bool vm_service_console(struct vm *vm);
-
-/** Logs how the VM ended and its exits by kind. */
-void vm_log_end(const struct vm *vm);
 
 #endif

@@ -145,7 +145,7 @@ _Noreturn void kernel_main(uint64_t information)
     cli();
     host_init();
     if (start_virtualization()) {
-        host_create_vms();
+        host_define_vms();
     }
     host_run();
 }

@@ -23,9 +23,46 @@ const char *thread_name(const struct thread *thread)
     return thread->name;
 }
 
+unsigned thread_cpu(const struct thread *thread)
+{
+    return __atomic_load_n(&thread->entity.cpu, __ATOMIC_RELAXED);
+}
+
 uint64_t thread_run_time(const struct thread *thread)
 {
-    return __atomic_load_n(&thread->entity.run_time, __ATOMIC_RELAXED);
+    bool interrupts = interrupts_save();
+    struct scheduler *scheduler = scheduler_lock_of(thread);
+    const struct run_queue *queue = &scheduler->queue;
+    uint64_t time = thread->entity.run_time;
+    uint64_t now = time_ns();
+
+    /* Another CPU's clock may be a little behind. */
+    if (queue->current == &thread->entity && now > queue->charged_at) {
+        time += now - queue->charged_at;
+    }
+    spin_unlock(&scheduler->lock);
+    interrupts_restore(interrupts);
+    return time;
+}
+
+/* What the idle thread waited for. */
+uint64_t thread_busy_time(const struct percpu *cpu)
+{
+    bool interrupts = interrupts_save();
+    struct scheduler *scheduler = cpu->scheduler;
+    const struct thread *idle = &scheduler->idle;
+    uint64_t time;
+    uint64_t now;
+
+    spin_lock(&scheduler->lock);
+    time = idle->wait_time;
+    now = time_ns();
+    if (scheduler->current != idle && now > idle->ready_since) {
+        time += now - idle->ready_since;
+    }
+    spin_unlock(&scheduler->lock);
+    interrupts_restore(interrupts);
+    return time;
 }
 
 uint64_t thread_wait_time(const struct thread *thread)

@@ -45,12 +45,16 @@ void thread_start(struct thread *thread);
 /** The thread that runs. */
 struct thread *thread_current(void);
 const char *thread_name(const struct thread *thread);
-/** CPU time it has used, in ns, as of its last stop. */
+/** CPU time it has used, in ns. Any CPU. */
 uint64_t thread_run_time(const struct thread *thread);
 /** Time in which it could have run and did not, in ns, as of its last start. Any CPU. */
 uint64_t thread_wait_time(const struct thread *thread);
 /** How often it has changed CPUs while it could run. Any CPU. */
 uint64_t thread_migrations(const struct thread *thread);
+/** Index of the CPU it belongs to now. Any CPU. */
+unsigned thread_cpu(const struct thread *thread);
+/** Time for which a CPU has run threads, in ns. Any CPU. */
+uint64_t thread_busy_time(const struct percpu *cpu);
 /** Ends the current thread. Its memory is given back once it has left its stack. */
 _Noreturn void thread_exit(void);
 

@@ -10,23 +10,23 @@
 #include "kernel/console.h"
 #include "kernel/cpu/percpu.h"
 #include "kernel/log.h"
-#include "kernel/memory/heap.h"
 #include "kernel/panic.h"
 #include "kernel/power.h"
 #include "kernel/thread.h"
 #include "kernel/time.h"
 #include "manage/host_console.h"
+#include "manage/host_shell.h"
+#include "manage/vm_cycles.h"
+#include "manage/vms.h"
 
-#define VMS_MAX HOST_CONSOLE_GUESTS
 /* How long guests' output is gathered before it is shown. */
 #define GATHER_NS UINT64_C(5000000)
 /* Sleeps of that length until a text that finds no room on the screen is given up. */
 #define CONSOLE_PATIENCE 20u
 
-static struct vm *vms[VMS_MAX];
-static unsigned vm_count;
-static bool reported[VMS_MAX]; /* its end */
 static struct host_console console;
+static struct shell_machine shell_machine;
+static struct shell shell;
 static struct thread *console_thread;
 
 static void write_console(const char *text, size_t length)
@@ -38,49 +38,9 @@ static void write_console(const char *text, size_t length)
     }
 }
 
-static void report_description_error(void *context, const char *message)
+static void wake_console(void)
 {
-    (void)context;
-    log_error("%s", message);
-}
-
-static void create_vm(const struct vm_description *description)
-{
-    struct vm *vm;
-
-    if (vm_create(&vm, description) == 0) {
-        vms[vm_count++] = vm;
-        log_info("vm %s: %lu MiB, %u vCPU%s, image %s", description->name,
-                 description->memory >> 20, description->vcpus, description->vcpus > 1 ? "s" : "",
-                 description->image);
-        /* There is one console entry for each of the VMs there can be. */
-        (void)host_console_add(&console, vm->description.name, &vm->console);
-    }
-}
-
-static void create_described(const struct boot_module *module)
-{
-    struct vm_description *descriptions = kmalloc(sizeof(*descriptions) * VMS_MAX);
-    unsigned count = 0;
-
-    if (!descriptions) {
-        log_error("%s: the kernel heap is exhausted", module->name);
-        return;
-    }
-    /* Every error has been reported; what is right is used. */
-    (void)description_parse(module->name, module->data, module->size, descriptions,
-                            VMS_MAX - vm_count, &count, report_description_error, NULL);
-    for (unsigned i = 0; i < count; i++) {
-        create_vm(&descriptions[i]);
-    }
-    kfree(descriptions);
-}
-
-static bool is_description(const struct boot_module *module)
-{
-    const char *dot = strrchr(module->name, '.');
-
-    return dot && strcmp(dot, ".json") == 0;
+    thread_wake(console_thread);
 }
 
 void host_init(void)
@@ -88,61 +48,58 @@ void host_init(void)
     const struct host_console_screen screen = {
         .space = console_space, .write = write_console, .at_line_start = console_at_line_start};
 
-    host_console_init(&console, &screen, NULL);
+    host_shell_init(&shell_machine, &console);
+    shell_init(&shell, &shell_machine);
+    host_console_init(&console, &screen, &shell);
+    vms_init(wake_console);
 }
 
-unsigned host_create_vms(void)
+void host_define_vms(void)
 {
-    const struct boot_info *info = boot_info();
-    char name[64];
-    bool named = boot_option("vms", name, sizeof(name));
-    bool found = false;
+    struct managed_vm *vm;
 
-    for (unsigned i = 0; i < info->module_count; i++) {
-        const struct boot_module *module = &info->modules[i];
+    vms_define_all();
+    for (unsigned i = 0; (vm = vms_get(i)) != NULL; i++) {
+        /* There is one console entry for each of the VMs there can be. */
+        (void)host_console_add(&console, vm->description.name, &vm->console);
+    }
+}
 
-        if (named ? strcmp(module->name, name) == 0 : is_description(module)) {
-            found = true;
-            create_described(module);
+/* Those that start by themselves. What goes wrong has been logged. */
+static void start_vms(void)
+{
+    struct managed_vm *vm;
+    char reason[VM_STOP_REASON_SIZE];
+
+    for (unsigned i = 0; (vm = vms_get(i)) != NULL; i++) {
+        if (vm->description.autostart) {
+            (void)vms_start(vm, reason, sizeof(reason));
+            log_drain();
         }
     }
-    if (!found) {
-        log_warn("no VM description: %s%s",
-                 named ? "no boot module is called "
-                       : "pass a boot module "
-                         "whose name ends in .json",
-                 named ? name : "");
-    }
-    return vm_count;
 }
 
-static void wake_console(void)
+/* Buries the VMs that have ended; returns how many are started. */
+static unsigned release_ended(void)
 {
-    thread_wake(console_thread);
-}
+    unsigned started = 0;
+    struct managed_vm *vm;
 
-/* Tells of the VMs that have stopped since the last time; true if none runs any more. */
-static bool report_ends(void)
-{
-    unsigned running = 0;
-
-    for (unsigned i = 0; i < vm_count; i++) {
-        if (vms[i]->state != VM_STOPPED) {
-            running++;
-        } else if (!reported[i]) {
-            reported[i] = true;
-            host_console_flush_guest(&console, &vms[i]->console);
-            vm_log_end(vms[i]);
+    for (unsigned i = 0; (vm = vms_get(i)) != NULL; i++) {
+        if (vms_ended(vm)) {
+            host_console_flush_guest(&console, &vm->console);
+            vms_release(vm);
         }
+        started += vm->vm != NULL;
     }
-    return running == 0;
+    return started;
 }
 
 static void read_keys(void)
 {
     int key;
 
-    while ((key = serial_read()) >= 0) {
+    while (host_console_takes_keys(&console) && (key = serial_read()) >= 0) {
         host_console_key(&console, (uint8_t)key);
     }
 }
@@ -151,9 +108,10 @@ static void read_keys(void)
 static bool service_guests(void)
 {
     bool left = false;
+    struct managed_vm *vm;
 
-    for (unsigned i = 0; i < vm_count; i++) {
-        left |= vm_service_console(vms[i]);
+    for (unsigned i = 0; (vm = vms_get(i)) != NULL; i++) {
+        left |= vm->vm && vm_service_console(vm->vm);
     }
     return left;
 }
@@ -172,22 +130,28 @@ static void end_of_all(void)
 /* The console's thread: woken by the serial port, by guests' output and by the end of a VM. */
 static void serve_console(void *context)
 {
-    bool said = vm_count == 0;
+    bool any = false; /* since it was last said that all have stopped */
 
     (void)context;
+    start_vms();
     for (;;) {
+        unsigned started;
         uint64_t due;
         bool keys;
 
         read_keys();
-        due = host_console_service(&console, time_ns());
-        keys = service_guests();
-        if (report_ends() && !said && !host_console_waiting(&console)) {
-            said = true;
-            end_of_all();
-        }
+        started = release_ended();
+        any |= started > 0;
+        /* The log first: it would push away the prompt that follows an answer. */
         if (log_drain()) {
             thread_yield();
+            continue;
+        }
+        due = host_console_service(&console, time_ns());
+        keys = service_guests();
+        if (started == 0 && any && !host_console_waiting(&console)) {
+            any = false;
+            end_of_all();
             continue;
         }
         if (keys) {
@@ -211,14 +175,10 @@ void host_run(void)
     }
     thread_start(console_thread);
     serial_set_listener(wake_console);
-    if (vm_count > 0) {
+    if (vms_count() > 0) {
         log_info("console: Ctrl-] then a number attaches to a VM (1 to %u), Ctrl-] 0 detaches",
-                 vm_count);
+                 vms_count());
     }
-    for (unsigned i = 0; i < vm_count; i++) {
-        vms[i]->ended = wake_console;
-        vms[i]->console.notify = wake_console;
-        (void)vm_start(vms[i]); /* what goes wrong has been logged, and the VM has stopped */
-    }
+    vm_cycles_start();
     thread_idle();
 }

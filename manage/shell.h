@@ -70,8 +70,8 @@ struct shell_machine {
     bool (*vcpu)(void *context, unsigned vm, unsigned index, struct shell_vcpu *vcpu);
     /* The VM's exits by kind; false past the last. */
     bool (*exits)(void *context, unsigned vm, unsigned kind, struct shell_exits *exits);
-    /* How long a CPU has had nothing to do, in ns since it was started; false past the last. */
-    bool (*idle_time)(void *context, unsigned cpu, uint64_t *ns);
+    /* How long a CPU has been busy, in ns; false past the last. */
+    bool (*busy_time)(void *context, unsigned cpu, uint64_t *ns);
     uint64_t (*now)(void *context); /* ns */
     /* The log's line at *cursor (0: the oldest), without its line end; false past the last. */
     bool (*log_line)(void *context, uint64_t *cursor, char line[SHELL_ROW_SIZE]);
@@ -94,8 +94,8 @@ struct shell_top {
     unsigned vcpu_count;
     unsigned cpu_count;
     struct shell_top_vcpu vcpus[SHELL_TOP_VCPUS]; /* in the machine's order */
-    uint64_t idle_time[SHELL_TOP_CPUS];
-    uint64_t idle[SHELL_TOP_CPUS]; /* since the table before */
+    uint64_t busy_time[SHELL_TOP_CPUS];
+    uint64_t busy[SHELL_TOP_CPUS]; /* since the table before */
     struct {
         unsigned vm;   /* its number in the machine's order */
         unsigned vcpu; /* index above */

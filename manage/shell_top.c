@@ -61,7 +61,11 @@ static void look_at_vcpus(struct shell *shell)
             uint64_t used = growth(vcpu.run_time, before ? before->run_time : 0);
 
             top->vcpus[count] = (struct shell_top_vcpu){vm.id, i, vcpu.run_time, used};
-            show(top, v, count++);
+            /* What has no CPU does not run at all. */
+            if (vcpu.cpu >= 0) {
+                show(top, v, count);
+            }
+            count++;
         }
     }
     top->vcpu_count = count;
@@ -72,11 +76,11 @@ static void look_at_cpus(struct shell *shell)
     const struct shell_machine *machine = shell->machine;
     struct shell_top *top = &shell->top;
     unsigned count = 0;
-    uint64_t idle;
+    uint64_t busy;
 
-    while (count < SHELL_TOP_CPUS && machine->idle_time(machine->context, count, &idle)) {
-        top->idle[count] = growth(idle, count < top->cpu_count ? top->idle_time[count] : idle);
-        top->idle_time[count++] = idle;
+    while (count < SHELL_TOP_CPUS && machine->busy_time(machine->context, count, &busy)) {
+        top->busy[count] = growth(busy, count < top->cpu_count ? top->busy_time[count] : busy);
+        top->busy_time[count++] = busy;
     }
     top->cpu_count = count;
 }
@@ -118,7 +122,7 @@ static void cpus_row(const struct shell_top *top, unsigned first, bool numbers,
         if (numbers) {
             snprintf(text, sizeof(text), "%u", i);
         } else {
-            percentage(1000 - permille(top, top->idle[i]), text);
+            percentage(permille(top, top->busy[i]), text);
         }
         used += (size_t)snprintf(row + used, SHELL_ROW_SIZE - used, " %7s", text);
     }

@@ -5,6 +5,7 @@
  */
 #include <stddef.h>
 
+#include "kernel/cpu/interrupts.h"
 #include "kernel/cpu/x86.h"
 #include "kernel/panic.h"
 #include "kernel/smp.h"
@@ -160,11 +161,14 @@ void vmx_vcpu_load(struct virt_vcpu *virt_vcpu)
     struct vmx_vcpu *vcpu = vmx_vcpu(virt_vcpu);
     struct vmx_cpu *cpu = vmx_this_cpu();
     bool moved = vcpu->last_cpu != cpu;
+    bool interrupts;
     bool ok;
 
     if (cpu->current == vcpu) {
         return;
     }
+    /* Another CPU may call for the vCPU that is loaded here. */
+    interrupts = interrupts_save();
     vmx_vcpu_put(virt_vcpu); /* if it is still loaded on another CPU */
     if (cpu->current) {
         put_here(cpu->current);
@@ -185,4 +189,5 @@ void vmx_vcpu_load(struct virt_vcpu *virt_vcpu)
         load_registers(vcpu);
         cpu->registers_owner = vcpu;
     }
+    interrupts_restore(interrupts);
 }

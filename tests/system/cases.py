@@ -1,5 +1,6 @@
 """The system tests: a booted ISO on an emulated machine, looked at from outside."""
 
+import json
 import re
 import time
 
@@ -226,6 +227,146 @@ def power_off(context):
     box.wait_end(30)
 
 
+# The console's commands, and what they do to VMs.
+
+def vm(name, image, cmdline="", **keys):
+    """A VM of a bare-metal guest, as JSON."""
+    return json.dumps({"name": name, "memory": "16M",
+                       "multiboot": {"image": image, "cmdline": cmdline}, **keys})
+
+
+def described(context, *vms):
+    return context.file("described.json", '{"vms": [' + ",\n".join(vms) + "]}")
+
+
+def command(box, line, pattern, timeout=60):
+    box.send(line + "\r")
+    return box.expect(pattern, timeout, reject=PANIC)
+
+
+def console_commands(context):
+    """What is listed is what there is, and fits 80 columns."""
+    box = context.boot("bochs", vms=described(
+        context, vm("spin", "shutdown.elf", "spin"), vm("sleeps", "shutdown.elf", "count-keys"),
+        vm("later", "shutdown.elf", "debug-exit", autostart=False, vcpus=3)))
+    box.expect(r"sleeps\| ends by", 120, reject=PANIC)
+    command(box, "vms", r"1 spin +running +1 +16 MiB +\d+\.\d+ s +[1-9]\d*\n"
+            r" 2 sleeps +running +1 .*\n 3 later +defined +3 +16 MiB +0\.000 s +0\n")
+    command(box, "vcpus later", r"later +0 stopped +- .*\nlater +1 .*\nlater +2 ")
+    command(box, "vcpus sleeps", r"sleeps +0 halted +0 ")
+    command(box, "exits spin", r"REASON .*\ninterrupted +[1-9]\d* +\d+\.\d%(.*\n)+io +[1-9]")
+    command(box, "exits spin io", r"TICKS +EXITS\n( +\d+K? to \d+K? +\d+ #*\n)+")
+    command(box, "exits nobody", r'no VM is called "nobody"; there are: spin, sleeps, later')
+    command(box, "nonsense", r'there is no command "nonsense"')
+    command(box, "log 3", r"(\[ .*\n){3}innkeeper> ")
+    # The table's first second may hold the commands before.
+    command(box, "top", r"USE\nspin +0 \w+ +0 ")
+    use = float(box.expect(r"USE\nspin +0 \w+ +0 +(\d+\.\d)%", 60).group(1))
+    box.send("q")
+    check(use > 95, f"who spins alone has {use} % of the CPU")
+    command(box, "he\t", r"reboot +starts this machine")
+    box.send("\x1b[A\x15start la\t")
+    box.expect(r"start later $", 20)
+    command(box, "", r"vm later stopped: debug-exit 0x31")
+    command(box, "vms", r"3 later +stopped +3 ")
+    wide = [line for line in box.text.splitlines()
+            if len(line) > 80 and not line.startswith("[")]
+    check(not wide, "wider than 80 columns: " + "\n".join(wide))
+
+
+def console_many(context):
+    """Any VM can be attached by its name; a number is for the first nine."""
+    vms = [vm(f"vm{i}", "shutdown.elf", "count-keys") for i in range(1, 13)]
+    box = context.boot("bochs", vms=described(context, *vms))
+    box.expect(r"vm12\| ends by", 120, reject=PANIC)
+    command(box, "attach vm12", r"\[attached to vm12;")
+    command(box, "abc", r"^4 keys")
+    box.send("\x1d0")
+    box.expect(r"\[detached from vm12\]", 20)
+    attach(box, 9)
+    command(box, "", r"^1 keys")
+
+
+CLOCKS = r"clocks: TSC (\d+) ms, PM timer (\d+) ms, 8254 (\d+) ms, longest gap (\d+) ms"
+
+
+def clocks(box, name):
+    """What the guest's clocks show; they agree, and none ever stood still or jumped."""
+    command(box, f"attach {name}", r"\[attached to ")
+    tsc, pm_timer, pit, gap = map(int, command(box, "", CLOCKS).groups())
+    box.send("\x1d0")
+    box.expect(r"\[detached from ", 20)
+    # Ticks that come while another guest has the CPU are merged.
+    check(abs(tsc - pm_timer) <= 5 and tsc * 0.9 - 30 <= pit <= tsc + 30,
+          f"clocks: {tsc}, {pm_timer}, {pit}")
+    check(gap < 200, f"a clock jumped by {gap} ms")
+    return tsc
+
+
+def host_time(box, pattern):
+    """When the log says so, in seconds."""
+    return float(box.expect(r"^\[ *(\d+\.\d+)\] info: " + pattern, 60, reject=PANIC).group(1))
+
+
+def life_cycle(cpus):
+    def case(context):
+        box = context.boot("bochs", cpus=cpus, vms=described(
+            context, vm("life", "life.elf", vcpus=3), vm("other", "life.elf"),
+            vm("crash", "shutdown.elf", "triple-fault", autostart=False)))
+        box.expect(r"other\| alive", 120, reject=PANIC)
+        before = clocks(box, "life")
+        # A pause that the guest does not notice.
+        box.send("pause life\r")
+        paused = host_time(box, "vm life: paused")
+        command(box, "vms", r"1 life +paused ")
+        command(box, "stop life", r"shell: stop life: it is paused")
+        time.sleep(4)
+        box.send("resume life\r")
+        length = (host_time(box, "vm life: resumed") - paused) * 1000
+        after = clocks(box, "life")
+        elsewhere = clocks(box, "other")
+        check(length > 500, f"the pause was only {length} ms long")
+        check(after - before < elsewhere - length / 2,
+              f"{before} ms before, {after} ms after a pause of {length} ms; {elsewhere} ms without")
+        # Back to back: one is asked for before the other has come to be.
+        box.send("pause life\rresume life\r" * 8)
+        command(box, "vms", r"1 life +running ")
+        clocks(box, "life")
+        # A crash is its own.
+        command(box, "start crash", r"vm crash stopped: triple fault")
+        command(box, "vms", r"1 life +running .*\n 2 other +running .*\n 3 crash +stopped ")
+        # Reset and power button, in any state.
+        command(box, "reset life", r"life\| alive")
+        check(clocks(box, "life") < after + 2000, "the clock began anew")
+        command(box, "stop life", r"life\| the power button was pressed")
+        box.expect(r"vm life stopped: power-off", 20, reject=PANIC)
+        command(box, "pause life", r"shell: pause life: it does not run")
+        command(box, "start life", r"life\| alive")
+        command(box, "pause life", r"life: paused")
+        command(box, "reset life", r"life: reset")
+        command(box, "vms", r"1 life +paused ")
+        command(box, "resume life", r"life\| alive")
+        command(box, "delete life", r"shell: delete life: it runs")
+        command(box, "pause life", r"life: paused")
+        command(box, "kill life", r"vm life stopped: killed")
+        command(box, "delete life", r"life: deleted")
+        command(box, "start life", r'no VM is called "life"; there are: other, crash')
+        command(box, "define life", r"life: defined")
+        command(box, "start life", r"life\| alive")
+        clocks(box, "other")
+    return case
+
+
+def cycles(image, cmdline, vcpus, cpus):
+    """VMs are made, disturbed and killed many times over, and all memory comes back."""
+    def case(context):
+        box = context.boot("bochs", cpus=cpus, cmdline="vm-cycles=200", vms=described(
+            context, vm("cycle", image, cmdline, vcpus=vcpus, autostart=False)))
+        end = box.expect(r"vm-cycles: .*(frames|failed).*\n", 300, reject=PANIC).group(0)
+        check("all came back" in end, end)
+    return case
+
+
 # Linux.
 
 def attach(box, number=1):
@@ -307,6 +448,12 @@ def all_cases():
     yield "guest: resets", resets
     yield "guest: keys wake it", keys_wake
     yield "guest: broken state", broken_state
+    yield "life: one CPU", life_cycle(1)
+    yield "life: two CPUs", life_cycle(2)
+    yield "life: 200 cycles", cycles("shutdown.elf", "exit-flood", 3, 2)
+    yield "life: 200 cycles of a spinning VM on one CPU", cycles("shutdown.elf", "spin", 2, 1)
+    yield "console: commands", console_commands
+    yield "console: many VMs", console_many
     yield "boot: BIOS, Bochs", boot_bios_bochs
     yield "boot: BIOS, QEMU", boot_bios_qemu
     yield "boot: UEFI, QEMU", boot_uefi_qemu

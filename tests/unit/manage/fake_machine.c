@@ -36,13 +36,13 @@ static bool get_exits(void *context, unsigned vm, unsigned kind, struct shell_ex
     return true;
 }
 
-static bool get_idle_time(void *context, unsigned cpu, uint64_t *ns)
+static bool get_busy_time(void *context, unsigned cpu, uint64_t *ns)
 {
     (void)context;
     if (cpu >= fake.cpu_count) {
         return false;
     }
-    *ns = fake.idle[cpu];
+    *ns = fake.busy[cpu];
     return true;
 }
 
@@ -78,7 +78,7 @@ const struct shell_machine fake_shell_machine = {
     .vm = get_vm,
     .vcpu = get_vcpu,
     .exits = get_exits,
-    .idle_time = get_idle_time,
+    .busy_time = get_busy_time,
     .now = get_now,
     .log_line = get_log_line,
     .act = act,

@@ -17,7 +17,7 @@ struct fake_vm {
 struct fake_machine {
     struct fake_vm vms[FAKE_VMS];
     unsigned vm_count;
-    uint64_t idle[SHELL_TOP_CPUS];
+    uint64_t busy[SHELL_TOP_CPUS];
     unsigned cpu_count;
     uint64_t now;
     unsigned log_lines; /* "line 1", "line 2", ... */

@@ -275,6 +275,8 @@ static void top_shows_what_was_used_meanwhile(void **state)
     fake_remove(0);
     a = fake_add("a", 2);
     b = fake_add("b", 1);
+    b->vm.vcpus = 2; /* the second is on no CPU */
+    b->vcpus[1] = (struct shell_vcpu){"stopped", -1, 0, 0};
     a->vcpus[0].run_time = 700 * MS;
     assert_string_equal(run("top"), "A table comes every second, until a key is pressed.\n");
     assert_true(shell_waits_for_key(&shell));
@@ -285,7 +287,8 @@ static void top_shows_what_was_used_meanwhile(void **state)
     a->vcpus[1].run_time += 1 * MS;
     b->vcpus[0].run_time += 2100 * MS;
     b->vcpus[0].state = "runs";
-    fake.idle[1] = 1500 * MS;
+    fake.busy[0] = 2000 * MS;
+    fake.busy[1] = 500 * MS;
     assert_string_equal(rows(), "CPU          0       1\n"
                                 "busy    100.0%   25.0%\n"
                                 "NAME                            VCPU STATE     CPU     USE\n"
@@ -301,7 +304,7 @@ static void top_shows_what_was_used_meanwhile(void **state)
     b->vcpus[0].run_time = 100 * MS;
     fake.now = 8000 * MS;
     assert_string_equal(rows(), "CPU          0       1\n"
-                                "busy    100.0%  100.0%\n"
+                                "busy      0.0%    0.0%\n"
                                 "NAME                            VCPU STATE     CPU     USE\n"
                                 "c                                  0 waits       0   30.0%\n"
                                 "b                                  0 runs        0   10.0%\n"
