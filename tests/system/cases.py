@@ -188,6 +188,27 @@ def greedy(kind, cpu):
     return case
 
 
+def shares(guests, expected, length=5):
+    """What guests that never sleep had of one CPU, by their own count. `guests`: kind of work and
+    the description's "sched"; `expected`: least and most of it in percent."""
+    def case(context):
+        vms = {"vms": [
+            {"name": f"{kind}{number}", "memory": "16M", "sched": sched,
+             "multiboot": {"image": "share.elf", "cmdline": f"{kind} length={length}"}}
+            for number, (kind, sched) in enumerate(guests)]}
+        box = context.boot("bochs", vms=context.file("shares.json", json.dumps(vms)), cpus=1)
+        box.expect(r"all VMs have stopped", 400, reject=PANIC)
+        for number, (kind, _) in enumerate(guests):
+            had = re.search(rf"^{kind}{number}\| {kind} had (\d+) of 10000 parts", box.text,
+                            re.MULTILINE)
+            check(had, f"{kind}{number} did not say what it had")
+            percent = int(had.group(1)) / 100
+            low, high = expected[number]
+            check(low <= percent <= high,
+                  f"{kind}{number} had {percent} %, not {low} to {high} %")
+    return case
+
+
 def keys_wake(context):
     """What is typed wakes a guest that nothing else would wake, to the last of many keys."""
     vms = context.file("keys.json", '{"vms": [{"name": "keys", "memory": "16M", "multiboot": '
@@ -444,6 +465,12 @@ def all_cases():
     for kind in ("spin", "exit-flood", "exit-flood-cli"):
         yield f"guest: greedy {kind}", greedy(kind, ACCELERATED)
     yield "guest: greedy spin, base", greedy("spin", BASE)
+    yield "guest: weights 1 and 3", shares([("compute", {"weight": 100}),
+                                            ("compute", {"weight": 300})], [(24, 26), (74, 76)])
+    yield "guest: cap", shares([("compute", {"cap": 20}), ("compute", {})], [(19, 21), (78, 81)], 2)
+    yield "guest: cap, alone", shares([("compute", {"cap": 20})], [(19, 21)], 2)
+    yield "guest: spinners", shares([("compute", {}), ("cpuid", {}), ("vmcall", {}), ("pause", {})],
+                                    [(24, 26)] * 4, 1)
     yield "guest: endings", endings
     yield "guest: resets", resets
     yield "guest: keys wake it", keys_wake
