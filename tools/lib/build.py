@@ -11,6 +11,7 @@ import tempfile
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.path.join(ROOT, "build")
 IMAGES = os.path.join(BUILD, "images")
+SETTINGS = []  # for meson setup, beside the project's own
 
 
 class BuildError(Exception):
@@ -38,6 +39,13 @@ def setup(what):
         raise BuildError("the set-up failed, see above")
 
 
+def use_slice(microseconds):
+    """From now on builds, in a directory of its own, a kernel with slices of that length."""
+    global BUILD
+    BUILD = os.path.join(ROOT, "build", f"slice-{microseconds}")
+    SETTINGS.append(f"-Dslice_us={microseconds}")
+
+
 def configure():
     """Configures the build directory, unless it is configured for this tree already."""
     try:
@@ -50,7 +58,7 @@ def configure():
     if configured_for:
         # The tree was moved or copied with its build directory, which names files of the old place.
         shutil.rmtree(os.path.join(BUILD, "meson-private"), ignore_errors=True)
-    run_quietly(["meson", "setup", BUILD, ROOT], "meson setup")
+    run_quietly(["meson", "setup", *SETTINGS, BUILD, ROOT], "meson setup")
 
 
 def build(*targets):

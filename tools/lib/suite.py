@@ -189,9 +189,13 @@ def main(arguments):
     parser.add_argument("--cpus", type=int, default=1, metavar="N",
                         help="CPUs of the machines on which the system tests run, where a test "
                         "does not ask for a number of its own (default: 1)")
+    parser.add_argument("--slice-us", type=int, metavar="N",
+                        help="test a kernel whose scheduler has slices of N microseconds")
     options = parser.parse_args(arguments)
     if options.cpus < 1 or options.jobs < 1:
         parser.error("--cpus and --jobs must be at least 1")
+    if options.slice_us is not None:
+        build.use_slice(options.slice_us)
     report = Report()
     start = time.monotonic()
     ending.on_signals()
