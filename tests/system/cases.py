@@ -125,18 +125,31 @@ def too_much_memory(context):
 
 # Bare-metal guests.
 
-def guest(image, cpu, cmdline="", cpus=1):
-    """A test guest: all its checks pass and it says so."""
+def check_guest(box, name):
+    """A test guest comes to its end: all its checks pass and it says so."""
+    end = box.expect(rf"vm {name} stopped: .*\n", 240, reject=PANIC).group(0)
+    failed = [line for line in box.text.splitlines() if "| FAIL" in line]
+    check(not failed, "\n".join(failed))
+    check("debug-exit 0x0" in end, end)
+    passed = box.text.count("| PASS")
+    check(passed > 0, "the guest ran no test")
+    check(f"done: {passed} passed, 0 failed" in box.text, "the guest's count is off")
+
+
+def guest(image, cpu, cmdline=""):
     def case(context):
-        box = context.boot("bochs", vms=f"tests/guests/{image}.json", cpu=cpu, cmdline=cmdline,
-                           cpus=cpus)
-        end = box.expect(rf"vm {image} stopped: .*\n", 240, reject=PANIC).group(0)
-        failed = [line for line in box.text.splitlines() if "| FAIL" in line]
-        check(not failed, "\n".join(failed))
-        check("debug-exit 0x0" in end, end)
-        passed = box.text.count("| PASS")
-        check(passed > 0, "the guest ran no test")
-        check(f"done: {passed} passed, 0 failed" in box.text, "the guest's count is off")
+        check_guest(context.boot("bochs", vms=f"tests/guests/{image}.json", cpu=cpu,
+                                 cmdline=cmdline), image)
+    return case
+
+
+def smp_guest(cpu, cpus, vcpus=4, cmdline=""):
+    """The guest that uses several vCPUs is told how many CPUs it shares."""
+    def case(context):
+        vms = context.file("smp.json", f"""{{"vms": [
+  {{"name": "smp", "memory": "16M", "vcpus": {vcpus}, "test-device": true,
+   "multiboot": {{"image": "smp.elf", "cmdline": "host-cpus={cpus}"}}}}]}}""")
+        check_guest(context.boot("bochs", vms=vms, cpu=cpu, cpus=cpus, cmdline=cmdline), "smp")
     return case
 
 
@@ -465,9 +478,11 @@ def all_cases():
     for image in ("cpu", "interrupts", "memory", "io", "events"):
         yield f"guest: {image}, accelerated", guest(image, ACCELERATED, "apicv=on")
         yield f"guest: {image}, base", guest(image, BASE)
-    yield "guest: smp on 4 CPUs", guest("smp", ACCELERATED, cpus=4)
-    yield "guest: smp on 2 CPUs, base", guest("smp", BASE, cpus=2)
-    yield "guest: smp on 1 CPU", guest("smp", ACCELERATED)
+    yield "guest: smp on 4 CPUs", smp_guest(ACCELERATED, 4)
+    yield "guest: smp on 2 CPUs, base", smp_guest(BASE, 2)
+    yield "guest: smp on 2 CPUs, apicv=off", smp_guest(ACCELERATED, 2, cmdline="apicv=off")
+    yield "guest: smp on 1 CPU", smp_guest(ACCELERATED, 1)
+    yield "guest: smp, one vCPU", smp_guest(ACCELERATED, 1, vcpus=1)
     yield "guest: interrupts, APIC accesses only", guest("interrupts", ACCELERATED)
     yield "guest: interrupts, apicv=off", guest("interrupts", ACCELERATED, "apicv=off")
     yield "guest: events, apicv=off", guest("events", ACCELERATED, "apicv=off")
