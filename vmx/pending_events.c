@@ -33,6 +33,18 @@ static bool guest_takes_interrupts(void)
                             vmcs_read32(VMCS_GUEST_INTERRUPTIBILITY));
 }
 
+/* Blocking that the vCPU has taken over from another is none. */
+static uint32_t own_interruptibility(const struct vmx_vcpu *vcpu)
+{
+    uint32_t interruptibility = vmcs_read32(VMCS_GUEST_INTERRUPTIBILITY);
+
+    if (vcpu->nmi_blocking_inherited && (interruptibility & INTERRUPTIBILITY_NMI)) {
+        interruptibility &= ~INTERRUPTIBILITY_NMI;
+        vmcs_write32(VMCS_GUEST_INTERRUPTIBILITY, interruptibility);
+    }
+    return interruptibility;
+}
+
 static void read_injection_input(struct vmx_vcpu *vcpu,
                                  const struct virt_pending_interrupts *pending,
                                  struct injection_input *input)
@@ -41,7 +53,7 @@ static void read_injection_input(struct vmx_vcpu *vcpu,
     input->nmi_pending = vcpu->nmi_pending;
     input->pending = *pending;
     input->activity = vcpu->inactive ? vmx_get_activity(&vcpu->virt) : ACTIVITY_ACTIVE;
-    input->interruptibility = vmcs_read32(VMCS_GUEST_INTERRUPTIBILITY);
+    input->interruptibility = own_interruptibility(vcpu);
     input->interrupts_enabled = vmcs_read_natural(VMCS_GUEST_RFLAGS) & RFLAGS_IF;
     input->protected_mode = vcpu->queued.type != VIRT_EVENT_HARDWARE_EXCEPTION ||
                             (vmcs_read_natural(VMCS_GUEST_CR0) & CR0_PE);
@@ -59,9 +71,11 @@ static void accept(struct vmx_vcpu *vcpu, struct injection *injection)
     case INJECT_NOTHING:
         return;
     case INJECT_QUEUED:
+        vcpu->nmi_blocking_inherited &= vcpu->queued.type != VIRT_EVENT_NMI;
         vcpu->queued.type = VIRT_EVENT_NONE;
         return;
     case INJECT_NMI:
+        vcpu->nmi_blocking_inherited = false; /* from now on it is its own */
         vcpu->nmi_pending--;
         return;
     case INJECT_APIC:
@@ -216,8 +230,8 @@ void vmx_inject_exception(struct virt_vcpu *virt_vcpu, uint8_t vector, bool has_
 void vmx_inject_nmi(struct virt_vcpu *virt_vcpu)
 {
     struct vmx_vcpu *vcpu = vmx_vcpu(virt_vcpu);
-    bool in_service = vcpu->queued.type == VIRT_EVENT_NMI ||
-                      (vmcs_read32(VMCS_GUEST_INTERRUPTIBILITY) & INTERRUPTIBILITY_NMI);
+    bool in_service =
+        vcpu->queued.type == VIRT_EVENT_NMI || (own_interruptibility(vcpu) & INTERRUPTIBILITY_NMI);
 
     if (vcpu->nmi_pending < (in_service ? MAX_PENDING_NMIS - 1 : MAX_PENDING_NMIS)) {
         vcpu->nmi_pending++;

@@ -127,6 +127,27 @@ static void restore_table_limits(void)
     lgdt(&gdtr);
 }
 
+/*
+ * A VM entry on Bochs 2.7 does not end the blocking of NMIs that the vCPU before left in the CPU
+ * when the next one is without it. That one then seems to be in a handler of NMIs, and never leaves
+ * it: whose blocking it is has to be remembered.
+ */
+static void leave_nmi_blocking(struct vmx_cpu *cpu, const struct vmx_vcpu *vcpu)
+{
+    uint32_t interruptibility = vmcs_read32(VMCS_GUEST_INTERRUPTIBILITY);
+
+    cpu->nmis_blocked = interruptibility & INTERRUPTIBILITY_NMI;
+    if (cpu->nmis_blocked && vcpu->nmi_blocking_inherited) {
+        vmcs_write32(VMCS_GUEST_INTERRUPTIBILITY, interruptibility & ~INTERRUPTIBILITY_NMI);
+    }
+}
+
+static void find_nmi_blocking(const struct vmx_cpu *cpu, struct vmx_vcpu *vcpu)
+{
+    vcpu->nmi_blocking_inherited =
+        cpu->nmis_blocked && !(vmcs_read32(VMCS_GUEST_INTERRUPTIBILITY) & INTERRUPTIBILITY_NMI);
+}
+
 static void put_here(void *context)
 {
     struct vmx_vcpu *vcpu = context;
@@ -137,6 +158,7 @@ static void put_here(void *context)
         return; /* another vCPU was loaded meanwhile */
     }
     save_registers(vcpu);
+    leave_nmi_blocking(cpu, vcpu);
     /* Its data may be cached in this CPU: another may load the VMCS only after this (SDM vol. 3,
      * 25.11.1). */
     ok = vmclear(vcpu->vmcs);
@@ -177,6 +199,7 @@ void vmx_vcpu_load(struct virt_vcpu *virt_vcpu)
     ASSERT(ok, "a vCPU's VMCS can be loaded");
     cpu->current = vcpu;
     vcpu->cpu = cpu;
+    find_nmi_blocking(cpu, vcpu);
     if (moved) {
         vmcs_write_host_state();
         vcpu->last_cpu = cpu;

@@ -35,15 +35,17 @@ struct vmx_cpu {
     uint64_t vmxon_region;
     struct vmx_vcpu *current;         /* whose VMCS is current; NULL for none */
     struct vmx_vcpu *registers_owner; /* whose lazily switched registers the CPU holds */
+    bool nmis_blocked;                /* as the last vCPU left it */
 };
 
 struct vmx_vcpu {
     struct virt_vcpu virt; /* first: entry.S finds the GPRs at offset 0 */
 
     uint8_t nmi_pending;
-    bool shut_down;      /* emulation raised a triple fault: the next entry reports it */
-    uint64_t exit_tsc;   /* host TSC at the last exit; 0: none yet */
-    struct vm_exit exit; /* the last one */
+    bool nmi_blocking_inherited; /* that its VMCS tells of; see vmx_vcpu_load */
+    bool shut_down;              /* emulation raised a triple fault: the next entry reports it */
+    uint64_t exit_tsc;           /* host TSC at the last exit; 0: none yet */
+    struct vm_exit exit;         /* the last one */
     const virt_exit_handler *exit_handlers;
     void *exit_context;
     unsigned exits_left; /* until virt_ops.run returns */
