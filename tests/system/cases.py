@@ -464,6 +464,21 @@ def two_guests(context):
     took = box.expect(r"real\s+(\d+)m ([\d.]+)s\s+user\s+(\d+)m ([\d.]+)s", 400)
     real, user = (int(took.group(n)) * 60 + float(took.group(n + 1)) for n in (1, 3))
     check(real < 1.8 * user, f"{real} s for {user} s of work, with two thirds of a CPU")
+    # A pause under that load, which its kernel must not notice; the other one goes on.
+    box.send("\x1d0")
+    command(box, "pause two", r"two: paused")
+    command(box, "vcpus two", r"two +0 paused .*\ntwo +1 paused ")
+    command(box, "attach one", r"\[attached to one;")
+    command(box, "uptime | sed 's/^/one: /'", r"^one: .*load")
+    time.sleep(10)
+    box.send("\x1d0")
+    command(box, "resume two", r"two: resumed")
+    command(box, "attach two", r"\[attached to two;")
+    command(box, "dmesg | grep -c -i -E 'stall|lockup|unstable|hung'", r"^0$")
+    box.send("\x1d0")
+    command(box, "kill one", r"vm one stopped: killed")
+    command(box, "kill two", r"vm two stopped: killed")
+    box.expect(r"all VMs have stopped", 20, reject=PANIC)
 
 
 def all_cases():
@@ -502,6 +517,7 @@ def all_cases():
     yield "life: one CPU", life_cycle(1)
     yield "life: two CPUs", life_cycle(2)
     yield "life: 200 cycles", cycles("shutdown.elf", "exit-flood", 3, 2)
+    yield "life: 200 cycles of an SMP VM", cycles("smp.elf", "", 4, 4)
     yield "life: 200 cycles of a spinning VM on one CPU", cycles("shutdown.elf", "spin", 2, 1)
     yield "console: commands", console_commands
     yield "console: many VMs", console_many
