@@ -303,8 +303,12 @@ int vm_create(struct vm **vm, const struct vm_description *description, struct c
 
     *vm = NULL;
     made = kzalloc(sizeof(*made));
-    if (!made) {
+    if (made) {
+        made->vcpus = kzalloc(description->vcpus * sizeof(*made->vcpus));
+    }
+    if (!made || !made->vcpus) {
         log_error("vm %s: the kernel heap is exhausted", description->name);
+        kfree(made);
         return -ENOMEM;
     }
     made->description = *description;
@@ -331,6 +335,7 @@ void vm_destroy(struct vm *vm)
     if (vm->cap) {
         thread_cap_release(vm->cap);
     }
+    kfree(vm->vcpus);
     kfree(vm);
 }
 

@@ -67,7 +67,7 @@ struct vm {
     struct control_policy control;
     struct console *console; /* outlives the VM */
     struct pc pc;
-    struct vcpu vcpus[DESCRIPTION_VCPUS_MAX];
+    struct vcpu *vcpus;     /* as many as are described */
     struct thread_cap *cap; /* of their threads; NULL: none */
     unsigned resets;
     uint64_t reset_told;                 /* ns since boot when the log last said so */
