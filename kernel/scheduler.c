@@ -9,7 +9,6 @@
 #include "kernel/panic.h"
 #include "kernel/smp.h"
 #include "kernel/thread_internal.h"
-#include "kernel/thread_switch.h"
 #include "kernel/time.h"
 
 #define SLICE_NS (UINT64_C(1000) * SLICE_US)
@@ -77,19 +76,6 @@ static bool scheduler_lock_other(const struct scheduler *own, struct scheduler *
     return spin_trylock(&other->lock);
 }
 
-static uint64_t earlier(uint64_t a, uint64_t b)
-{
-    return a < b ? a : b;
-}
-
-static void set_due(struct scheduler *scheduler)
-{
-    atomic_store_explicit(
-        &scheduler->due,
-        earlier(sched_next_event(&scheduler->queue), sleepers_next(&scheduler->sleepers)),
-        memory_order_relaxed);
-}
-
 /* Has a CPU decide anew who runs, or at least look at its alarm. */
 static void notify(const struct scheduler *scheduler)
 {
@@ -104,7 +90,7 @@ void scheduler_apply(struct scheduler *scheduler, enum sched_effect effect)
     case SCHED_NOTHING:
         return;
     case SCHED_REARM:
-        set_due(scheduler);
+        scheduler_set_due(scheduler);
         notify(scheduler);
         return;
     case SCHED_RESCHEDULE:
@@ -151,19 +137,18 @@ void scheduler_wake(struct thread *thread, bool counts)
     spin_unlock(&scheduler->lock);
 }
 
-static void wake_sleepers(struct scheduler *scheduler, uint64_t now)
+void scheduler_wake_sleepers(struct scheduler *scheduler, uint64_t now)
 {
-    while (sleepers_next(&scheduler->sleepers) <= now) {
+    do {
         struct sleeper *first = scheduler->sleepers.first;
 
         /* Whatever it asks for, a decision is what follows. */
         (void)make_ready(
             scheduler, (struct thread *)((uintptr_t)first - offsetof(struct thread, sleeper)), now);
-    }
+    } while (sleepers_next(&scheduler->sleepers) <= now);
 }
 
-/* This CPU has nothing to run: takes something from another one. With the lock. */
-static struct sched_entity *steal(struct scheduler *scheduler, uint64_t now)
+struct sched_entity *scheduler_steal(struct scheduler *scheduler, uint64_t now)
 {
     struct cpu_mask tried = {{0}};
     uint32_t source;
@@ -201,14 +186,13 @@ static void balance(struct scheduler *scheduler)
     }
     if (sched_push(&scheduler->queue, &other->queue, now)) {
         scheduler_apply(other, SCHED_RESCHEDULE);
-        set_due(scheduler);
+        scheduler_set_due(scheduler);
     }
     spin_unlock(&other->lock);
 }
 
-void scheduler_finish_switch(void)
+void scheduler_finish_rest(struct scheduler *scheduler)
 {
-    struct scheduler *scheduler = scheduler_here();
     struct thread *ended = scheduler->ended;
 
     if (sched_balance_due(&scheduler->queue, scheduler->queue.charged_at)) {
@@ -221,42 +205,6 @@ void scheduler_finish_switch(void)
         stack_free(ended->stack, THREAD_STACK_SIZE);
         kfree(ended);
     }
-}
-
-/* It is about to run. */
-static void add_wait_time(struct thread *thread, uint64_t now)
-{
-    /* It was woken by another CPU, whose TSC may be a little ahead. */
-    if (now > thread->ready_since) {
-        __atomic_store_n(&thread->wait_time, thread->wait_time + (now - thread->ready_since),
-                         __ATOMIC_RELAXED);
-    }
-}
-
-void scheduler_decide(struct scheduler *scheduler, uint64_t now)
-{
-    struct thread *previous = scheduler->current;
-    struct sched_entity *entity;
-    struct thread *next;
-
-    atomic_store_explicit(&scheduler->resched, false, memory_order_relaxed);
-    wake_sleepers(scheduler, now);
-    entity = sched_pick(&scheduler->queue, now);
-    if (!entity) {
-        entity = steal(scheduler, now);
-    }
-    set_due(scheduler);
-    next = entity ? thread_of(entity) : &scheduler->idle;
-    if (next != previous) {
-        previous->ready_since = now;
-        add_wait_time(next, now);
-        if (previous->ended) {
-            scheduler->ended = previous;
-        }
-        scheduler->current = next;
-        thread_switch(&previous->stack_pointer, next->stack_pointer);
-    }
-    scheduler_finish_switch();
 }
 
 bool thread_should_yield(uint64_t now)

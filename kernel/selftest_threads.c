@@ -16,7 +16,6 @@
 #define ROUNDS      200u
 #define GENERATIONS 50u
 #define SLEEP_NS    UINT64_C(3000000)
-#define SWITCHES    1000u
 #define PATIENCE_NS UINT64_C(5000000000)
 
 static struct thread *_Atomic judge;
@@ -157,32 +156,6 @@ static void test_sleep(void)
     log_info("selftest threads: woke %lu ns after its time", late);
 }
 
-static void yield_often(void *context)
-{
-    (void)context;
-    for (unsigned i = 0; i < SWITCHES; i++) {
-        thread_yield_to(NULL);
-    }
-    end(NULL);
-}
-
-static void measure_switch(void)
-{
-    uint64_t start;
-
-    atomic_store(&ended, 0);
-    (void)start_on(this_cpu(), NULL, "yields", yield_often, NULL);
-    thread_yield_to(NULL);
-    start = rdtsc();
-    for (unsigned i = 0; i < SWITCHES / 2; i++) {
-        thread_yield_to(NULL);
-    }
-    log_info("selftest threads: %lu ticks a switch", (rdtsc() - start) / SWITCHES);
-    while (!atomic_load(&ended)) {
-        thread_block();
-    }
-}
-
 static void run(void *context)
 {
     (void)context;
@@ -191,7 +164,7 @@ static void run(void *context)
         test_wake(this_cpu(), smp_cpu(i));
     }
     test_ends();
-    measure_switch();
+    selftest_measure_scheduler();
     log_info("selftest threads: %s on %u CPUs", failures ? "FAILED" : "passed", smp_count());
 }
 

@@ -25,9 +25,8 @@ struct thread {
     struct sched_entity entity; /* first; its state is the thread's */
     struct sleeper sleeper;     /* while blocked with a deadline */
     bool woken;                 /* a wake that no block has used up */
-    bool ended;
-    uint64_t stack_pointer; /* while it does not run */
-    void *stack;            /* its top; NULL: an idle thread, whose stack is not ours */
+    uint64_t stack_pointer;     /* while it does not run */
+    void *stack;                /* its top; NULL: an idle thread, whose stack is not ours */
     uint64_t wait_time;
     uint64_t ready_since;
     struct thread_cap *cap;
@@ -42,7 +41,7 @@ struct scheduler {
     struct run_queue queue;
     struct sleepers sleepers;
     struct thread *current; /* whose stack is in use; the queue's current, or `idle` */
-    struct thread *ended;   /* left its stack for good in the last switch */
+    struct thread *ended;   /* leaves its stack for good in the next switch, or did in the last */
     /* Any CPU may read these. */
     _Atomic uint64_t due; /* when the next decision is, if nothing happens */
     _Atomic bool resched; /* something has changed: who runs has to be decided anew */
@@ -72,13 +71,38 @@ void scheduler_wake(struct thread *thread, bool counts);
 /** Acts upon a change to the queue: what its CPU now has to do. Lock of that scheduler. */
 void scheduler_apply(struct scheduler *scheduler, enum sched_effect effect);
 
-/** Picks who runs from `now` on, and switches to it. With the lock of this CPU's scheduler; without
- * it when this returns, which for a thread that stops running is when it runs again, perhaps on
- * another CPU. */
-void scheduler_decide(struct scheduler *scheduler, uint64_t now);
+/** Sleepers of this CPU are due: they can run. With its lock; a decision follows. */
+void scheduler_wake_sleepers(struct scheduler *scheduler, uint64_t now);
+
+/** This CPU has nothing to run: takes something from another one, and picks it. NULL if there is
+ * nothing. With its lock. */
+struct sched_entity *scheduler_steal(struct scheduler *scheduler, uint64_t now);
+
+/** Says when the next decision is, after a change to the queue or to the sleepers. With its lock.
+ */
+static inline void scheduler_set_due(struct scheduler *scheduler)
+{
+    uint64_t event = sched_next_event(&scheduler->queue);
+    uint64_t sleeper = sleepers_next(&scheduler->sleepers);
+
+    atomic_store_explicit(&scheduler->due, event < sleeper ? event : sleeper, memory_order_relaxed);
+}
+
+/** What is seldom left to do after a switch: others may get what waits here, and a thread may have
+ * left its stack for good. Lets go of the lock. */
+void scheduler_finish_rest(struct scheduler *scheduler);
 
 /** After a switch, on the new thread's stack, before anything else. */
-void scheduler_finish_switch(void);
+static inline void scheduler_finish_switch(void)
+{
+    struct scheduler *scheduler = scheduler_here();
+
+    if (scheduler->ended || sched_balance_due(&scheduler->queue, scheduler->queue.charged_at)) {
+        scheduler_finish_rest(scheduler);
+    } else {
+        spin_unlock(&scheduler->lock);
+    }
+}
 
 /** Gives back what a thread that has ended holds by its settings. */
 void thread_release_settings(struct thread *thread);

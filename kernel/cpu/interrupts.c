@@ -55,18 +55,3 @@ void interrupt_dispatch(uint8_t vector)
     }
     apic_eoi();
 }
-
-bool interrupts_save(void)
-{
-    bool were_on = (read_rflags() & RFLAGS_IF) != 0;
-
-    cli();
-    return were_on;
-}
-
-void interrupts_restore(bool were_on)
-{
-    if (were_on) {
-        sti();
-    }
-}

@@ -8,6 +8,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "kernel/cpu/x86.h"
+
 typedef void (*interrupt_handler)(void *context);
 
 /** Takes a free vector for `handler`; returns it, or -ENOSPC. */
@@ -24,7 +26,19 @@ int interrupt_connect_isa(unsigned irq, interrupt_handler handler, void *context
 void interrupt_dispatch(uint8_t vector);
 
 /** Interrupts off; returns whether they were on. */
-bool interrupts_save(void);
-void interrupts_restore(bool were_on);
+static inline bool interrupts_save(void)
+{
+    bool were_on = (read_rflags() & RFLAGS_IF) != 0;
+
+    cli();
+    return were_on;
+}
+
+static inline void interrupts_restore(bool were_on)
+{
+    if (were_on) {
+        sti();
+    }
+}
 
 #endif

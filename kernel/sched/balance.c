@@ -1,6 +1,7 @@
 #include "kernel/sched/balance.h"
 
 #include "kernel/sched/fair.h"
+#include "kernel/sched/queue.h"
 
 /* How many of a queue's waiters are looked at to find one to push. */
 #define CANDIDATES 32
@@ -73,16 +74,13 @@ void balance_align(struct run_queue *queue)
 bool balance_is_due(const struct run_queue *queue, uint64_t now)
 {
     const struct sched_machine *machine = queue->machine;
-    uint64_t passed = now - queue->balanced_at;
 
-    /* Someone idles, but perhaps nobody here may run there. */
-    for (uint32_t word = 0; word * 64 < machine->cpus && passed >= queue->config->least_run;
-         word++) {
+    for (uint32_t word = 0; word * 64 < machine->cpus; word++) {
         if (atomic_load_explicit(&machine->idle[word], memory_order_relaxed) != 0) {
             return true;
         }
     }
-    return passed >= queue->config->balance_interval;
+    return now - queue->balanced_at >= queue->config->balance_interval;
 }
 
 /* The queue's virtual time now, for whoever has not its lock: it goes on since the last summary. */
@@ -138,8 +136,7 @@ static void update_machine(const struct run_queue *queue, uint64_t now)
         const struct run_queue *other = machine->queues[cpu];
         uint64_t weight = atomic_load_explicit(&other->summary.weight, memory_order_relaxed);
 
-        if (other == queue || weight == 0 ||
-            atomic_load_explicit(&other->summary.waiting, memory_order_relaxed) == 0) {
+        if (other == queue || weight == 0 || !queue_has_waiters(other)) {
             continue;
         }
 

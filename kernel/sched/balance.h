@@ -10,7 +10,7 @@
 
 #include "kernel/sched/cpu_mask.h"
 #include "kernel/sched/entity.h"
-#include "kernel/sched/queue.h"
+#include "kernel/sched/run_queue.h"
 
 #define SCHED_NO_CPU UINT32_MAX
 
@@ -57,13 +57,15 @@ void balance_align(struct run_queue *queue);
  * allowed one with the least weight. No lock needed. O(CPUs). */
 uint32_t sched_place(struct sched_machine *machine, const struct sched_entity *entity);
 
-/** True if this queue, which has waiters, should compare itself with others. */
+/** True if this queue, which has waiters and has not done so just now, should compare itself with
+ * others. */
 bool balance_is_due(const struct run_queue *queue, uint64_t now);
 
 /** True if this queue should compare itself with others. */
 static inline bool sched_balance_due(const struct run_queue *queue, uint64_t now)
 {
-    return queue->fair.first && queue->machine->cpus > 1 && balance_is_due(queue, now);
+    return queue->fair.first && queue->machine->cpus > 1 &&
+           now - queue->balanced_at >= queue->config->least_run && balance_is_due(queue, now);
 }
 
 /** The CPU to which this queue should push someone, or SCHED_NO_CPU: the CPU that is the furthest

@@ -49,6 +49,7 @@ struct sched_entity {
     struct cpu_mask allowed;
     struct sched_cap *cap; /* NULL: none */
     struct reservation reservation;
+    bool special; /* has any of io, cap and reservation */
 
     /* Sharing by weight. While it is on a queue, `fair.value` is its virtual time, and while it
      * competes `fair.key` its virtual deadline; while it is blocked, it has `lag`. */

@@ -1,6 +1,7 @@
 #include "kernel/sched/fair.h"
 
 #include "kernel/sched/balance.h"
+#include "kernel/sched/queue.h"
 
 static int64_t since_origin(const struct run_queue *queue, uint64_t virtual_time)
 {
@@ -259,13 +260,13 @@ static bool holds_eligible(const struct run_queue *queue, const struct tree_node
     return subtree && fair_eligible(queue, subtree->least);
 }
 
-struct sched_entity *fair_first(struct run_queue *queue)
+struct sched_entity *fair_search(struct run_queue *queue)
 {
     struct tree_node *node = queue->fair.first;
-    uint64_t steps = 1;
+    uint64_t steps = 0;
 
     /* Up the left edge, until the node or what is right below it has an eligible one; all with
-     * earlier deadlines have been seen not to. Mostly the first is it. */
+     * earlier deadlines have been seen not to. */
     while (node && !fair_eligible(queue, node->value) && !holds_eligible(queue, node->right)) {
         node = node->parent;
         steps++;
@@ -285,6 +286,6 @@ struct sched_entity *fair_first(struct run_queue *queue)
             steps++;
         }
     }
-    queue->pick_steps += steps;
+    queue->search_steps += steps;
     return node ? fair_entity(node) : NULL;
 }

@@ -20,7 +20,7 @@
 
 #include <stddef.h>
 
-#include "kernel/sched/queue.h"
+#include "kernel/sched/run_queue.h"
 
 #define FAIR_SHIFT         20
 #define FAIR_CREDIT_SLICES 16
@@ -57,7 +57,7 @@ int64_t fair_lag(const struct run_queue *queue, const struct sched_entity *entit
  * exact and needs no division. O(1). */
 static inline bool fair_eligible(const struct run_queue *queue, uint64_t virtual_time)
 {
-    return (__int128)(int64_t)(virtual_time - queue->origin) * (__int128)queue->weight <=
+    return (__int128)(int64_t)(virtual_time - queue->origin) * (int64_t)queue->weight <=
            queue->weighted_sum;
 }
 
@@ -79,24 +79,23 @@ void fair_resume(struct run_queue *queue, struct sched_entity *entity, uint64_t 
 /** Moves the origin of the sums to the virtual time. O(1). */
 void fair_follow(struct run_queue *queue);
 
-/** `ns` have been run by an entity of the queue that is not in the tree. O(1). */
-static inline void fair_charge(struct run_queue *queue, struct sched_entity *entity, uint64_t ns)
+/** `ns` have been run by an entity of the queue that is not in the tree. False if the sums have to
+ * follow (fair_follow). O(1). */
+static inline bool fair_charge(struct run_queue *queue, struct sched_entity *entity, uint64_t ns)
 {
     uint64_t virtual_ns = fair_virtual(entity, ns);
 
     entity->fair.value += virtual_ns;
     if (!entity->competes) {
-        return;
+        return true;
     }
     if (queue->competing == 1) {
         queue->origin = entity->fair.value;
         queue->weighted_sum = 0;
-        return;
+        return true;
     }
     queue->weighted_sum += (int64_t)(virtual_ns * entity->weight);
-    if (queue->weighted_sum > FAIR_SUM_LIMIT) {
-        fair_follow(queue);
-    }
+    return queue->weighted_sum <= FAIR_SUM_LIMIT;
 }
 
 /** Lowers a debt that is beyond the limit, which only running before one's turn (on a budget)
@@ -130,8 +129,19 @@ void fair_set_weight(struct run_queue *queue, struct sched_entity *entity, uint3
  * whole queue here was behind. In neither tree. O(1). */
 void fair_move(struct run_queue *from, struct run_queue *to, struct sched_entity *entity);
 
+/** The same as fair_first, if the first by deadline is not eligible. O(log n). */
+struct sched_entity *fair_search(struct run_queue *queue);
+
 /** The eligible one in the tree with the earliest deadline; NULL if there is none. O(log n), mostly
  * O(1). */
-struct sched_entity *fair_first(struct run_queue *queue);
+static inline struct sched_entity *fair_first(struct run_queue *queue)
+{
+    struct tree_node *first = queue->fair.first;
+
+    if (!first) {
+        return NULL;
+    }
+    return fair_eligible(queue, first->value) ? fair_entity(first) : fair_search(queue);
+}
 
 #endif

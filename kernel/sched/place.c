@@ -3,6 +3,7 @@
 #include <stddef.h>
 
 #include "kernel/sched/fair.h"
+#include "kernel/sched/queue.h"
 
 static void set_idle(struct sched_machine *machine, uint32_t cpu)
 {
@@ -134,10 +135,8 @@ uint32_t sched_steal_source(const struct run_queue *thief, struct cpu_mask *trie
     uint32_t nearest = SCHED_NO_CPU;
 
     for (uint32_t cpu = 0; cpu < machine->cpus; cpu++) {
-        const struct queue_summary *summary = &machine->queues[cpu]->summary;
-
         if (cpu != thief->cpu && !cpu_mask_has(tried, cpu) &&
-            atomic_load_explicit(&summary->waiting, memory_order_relaxed) != 0 &&
+            queue_has_waiters(machine->queues[cpu]) &&
             (nearest == SCHED_NO_CPU ||
              distance(machine, thief->cpu, cpu) < distance(machine, thief->cpu, nearest))) {
             nearest = cpu;
@@ -168,6 +167,7 @@ void sched_move(struct run_queue *from, struct run_queue *to, struct sched_entit
                 uint64_t now)
 {
     queue_unlink(from, entity);
+    queue_depart(from, entity);
     queue_update_load(from);
     queue_update_load(to);
     from->load = load_with(from, -(int64_t)entity->weight);

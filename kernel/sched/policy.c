@@ -65,13 +65,18 @@ static uint64_t urgency(const struct run_queue *queue, const struct sched_entity
 static bool precedes(const struct run_queue *queue, const struct sched_entity *a,
                      const struct sched_entity *b)
 {
-    uint64_t urgent = urgency(queue, a);
-    uint64_t against = urgency(queue, b);
+    if (queue->specials != 0) {
+        uint64_t urgent = urgency(queue, a);
+        uint64_t against = urgency(queue, b);
 
-    if (urgent != against) {
-        return urgent < against;
+        if (urgent != against) {
+            return urgent < against;
+        }
+        if (urgent != SCHED_NEVER || !a->competes) {
+            return false;
+        }
     }
-    return urgent == SCHED_NEVER && a->competes && fair_eligible(queue, a->fair.value) &&
+    return fair_eligible(queue, a->fair.value) &&
            (!b->competes || time_before(a->fair.key, b->fair.key));
 }
 
@@ -133,6 +138,7 @@ void sched_block(struct run_queue *queue, struct sched_entity *entity, uint64_t 
     } else {
         queue_unlink(queue, entity);
     }
+    queue_depart(queue, entity);
     fair_leave(queue, entity);
     if (entity->cap) {
         if (entity->grant > 0) {
@@ -144,20 +150,6 @@ void sched_block(struct run_queue *queue, struct sched_entity *entity, uint64_t 
         entity->throttled = false;
     }
     entity->state = SCHED_BLOCKED;
-}
-
-void sched_yield_to(struct run_queue *queue, struct sched_entity *favoured, uint64_t now)
-{
-    struct sched_entity *current = queue->current;
-
-    queue_charge(queue, now);
-    if (current->competes) {
-        /* As if it had just had its turn. Counted from where it is, not from its deadline: many
-         * yields are no worse than one. */
-        fair_set_request(current, 2 * queue->config->slice);
-    }
-    queue->yielding = true;
-    queue->favoured = favoured;
 }
 
 static struct sched_entity *first_due(const struct run_queue *queue)
@@ -191,7 +183,7 @@ static struct sched_entity *choose(struct run_queue *queue)
     return fair_first(queue);
 }
 
-/* True if current, refreshed, goes on although `next` is the best of the others. */
+/* True if current goes on although `next` is the best of the others. */
 static bool goes_on(const struct run_queue *queue, const struct sched_entity *current,
                     const struct sched_entity *next)
 {
@@ -218,17 +210,38 @@ static void take_grant(struct sched_entity *entity, uint64_t now)
     }
 }
 
+/* Current begins its next request if it has run the last. Who has a cap asks for little at a time:
+ * it has its turn more often, and the bucket does not overflow while it waits for it. */
+static void renew_request(const struct run_queue *queue, struct sched_entity *current)
+{
+    const struct sched_config *config = queue->config;
+
+    if (queue->yielding) {
+        /* As if it had just had its turn. Counted from where it is, not from its deadline: many
+         * yields are no worse than one. */
+        fair_set_request(current, 2 * config->slice);
+    } else if (!time_before(current->fair.value, current->fair.key)) {
+        fair_set_request(current, current->cap ? config->cap_grain : config->slice);
+    }
+}
+
 static void start(struct run_queue *queue, struct sched_entity *entity, uint64_t now)
 {
     entity->state = SCHED_RUNNING;
     entity->fresh = false;
-    queue->mode = mode_of(queue, entity);
+    queue->mode = SCHED_FAIR;
     queue->picked_at = now;
     queue->current = entity;
-    if (entity->cap && queue->mode == SCHED_FAIR) {
-        take_grant(entity, now);
+    if (entity->special) {
+        queue->mode = mode_of(queue, entity);
+        if (entity->cap && queue->mode == SCHED_FAIR) {
+            take_grant(entity, now);
+        }
     }
-    queue->picks++;
+    if (queue->idle) {
+        queue->idle = false;
+        balance_end_idle(queue);
+    }
 }
 
 struct sched_entity *sched_pick(struct run_queue *queue, uint64_t now)
@@ -237,11 +250,16 @@ struct sched_entity *sched_pick(struct run_queue *queue, uint64_t now)
     struct sched_entity *next;
 
     queue_charge(queue, now);
-    queue_advance(queue, now);
-    if (previous) {
-        queue_refresh(queue, previous, now);
+    if (queue->specials != 0) {
+        queue_advance(queue, now);
+        if (previous && previous->special) {
+            queue_refresh(queue, previous, now);
+        }
     }
-    next = choose(queue);
+    if (previous && previous->competes) {
+        renew_request(queue, previous);
+    }
+    next = queue->specials != 0 || queue->favoured ? choose(queue) : fair_first(queue);
     if (previous && goes_on(queue, previous, next)) {
         next = previous;
     } else {
@@ -258,14 +276,11 @@ struct sched_entity *sched_pick(struct run_queue *queue, uint64_t now)
     queue->favoured = NULL;
     if (next) {
         start(queue, next, now);
-        if (queue->idle) {
-            balance_end_idle(queue);
-        }
     } else {
         queue->current = NULL;
+        queue->idle = true;
         balance_begin_idle(queue);
     }
-    queue->idle = !next;
     queue_publish_sometimes(queue);
     return next;
 }
@@ -306,7 +321,7 @@ static uint64_t turn_end(const struct run_queue *queue)
     return end;
 }
 
-uint64_t sched_next_event(const struct run_queue *queue)
+uint64_t sched_next_special_event(const struct run_queue *queue)
 {
     const struct sched_entity *current = queue->current;
     uint64_t next = queue->delayed.first ? queue->delayed.first->key : SCHED_NEVER;

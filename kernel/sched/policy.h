@@ -74,14 +74,33 @@ void sched_block(struct run_queue *queue, struct sched_entity *entity, uint64_t 
 /** Current lets others go first at the next pick, which follows. `favoured` (or NULL) is picked if
  * it is on this queue and eligible. Current's own turn comes at most one slice later than it would
  * have, however often it yields. O(1). */
-void sched_yield_to(struct run_queue *queue, struct sched_entity *favoured, uint64_t now);
+static inline void sched_yield_to(struct run_queue *queue, struct sched_entity *favoured)
+{
+    queue->yielding = true;
+    queue->favoured = favoured;
+}
 
 /** Who is to run from `now` on, which becomes current; NULL: nobody. O(log n). */
 struct sched_entity *sched_pick(struct run_queue *queue, uint64_t now);
 
+/** sched_next_event where somebody is special. */
+uint64_t sched_next_special_event(const struct run_queue *queue);
+
 /** When to pick again if nothing happens before; SCHED_NEVER if there is no reason to, in
  * particular when one entity without cap and reservation is alone. O(1). */
-uint64_t sched_next_event(const struct run_queue *queue);
+static inline uint64_t sched_next_event(const struct run_queue *queue)
+{
+    uint64_t turn_end;
+
+    if (queue->specials != 0) {
+        return sched_next_special_event(queue);
+    }
+    if (!queue->fair.first || !queue->current) {
+        return SCHED_NEVER;
+    }
+    turn_end = queue->charged_at + fair_request_left(queue->current);
+    return turn_end < queue->preempt_at ? turn_end : queue->preempt_at;
+}
 
 /** Changes the weight (in range) of an entity of this queue in any state; a blocked one needs no
  * queue (NULL). What it owes or is owed, in CPU time, stays. O(log n). */

@@ -4,9 +4,13 @@
 
 #include "kernel/sched/fair.h"
 
-/* Current runs on a budget or under a cap. */
-static void charge_accounts(struct run_queue *queue, struct sched_entity *entity, uint64_t ns)
+/* The rest of charging current `ns`, which is seldom anything: what runs on a budget or under a
+ * cap, and sums that grow too large. */
+void queue_charge_rest(struct run_queue *queue, struct sched_entity *entity, uint64_t ns)
 {
+    if (queue->weighted_sum > FAIR_SUM_LIMIT) {
+        fair_follow(queue);
+    }
     if (entity->cap && queue->mode == SCHED_RESERVED) {
         /* What is reserved is not held up, but it counts. */
         (void)cap_book(entity->cap, queue->charged_at, ns);
@@ -20,26 +24,6 @@ static void charge_accounts(struct run_queue *queue, struct sched_entity *entity
     }
     if (queue->mode != SCHED_FAIR && entity->competes) {
         fair_limit_debt(queue, entity);
-    }
-}
-
-void queue_charge(struct run_queue *queue, uint64_t now)
-{
-    struct sched_entity *entity = queue->current;
-    int64_t passed = (int64_t)(now - queue->charged_at);
-    uint64_t ns = (uint64_t)passed;
-
-    if (passed <= 0) {
-        return; /* whoever asks is another CPU, whose clock is a little behind */
-    }
-    queue->charged_at = now;
-    if (!entity) {
-        return;
-    }
-    entity->run_time += ns;
-    fair_charge(queue, entity, ns);
-    if (queue->mode != SCHED_FAIR || entity->cap) {
-        charge_accounts(queue, entity, ns);
     }
 }
 
@@ -116,16 +100,8 @@ static void link_timed(struct run_queue *queue, struct sched_entity *entity)
     tree_insert(&queue->delayed, &entity->time);
 }
 
-/* Who has a cap asks for little at a time: it has its turn more often, and the bucket does not
- * overflow while it waits for it. */
-static uint64_t next_request(const struct sched_config *config, const struct sched_entity *entity)
-{
-    return entity->cap ? config->cap_grain : config->slice;
-}
-
 void queue_refresh(struct run_queue *queue, struct sched_entity *entity, uint64_t now)
 {
-    const struct sched_config *config = queue->config;
     bool paused = entity->throttled;
 
     if (reservation_exists(&entity->reservation) && !reservation_ready(&entity->reservation)) {
@@ -134,40 +110,31 @@ void queue_refresh(struct run_queue *queue, struct sched_entity *entity, uint64_
     if (entity->cap) {
         settle_cap(queue, entity, now);
     }
-    if (entity->throttled) {
-        if (!paused) {
-            fair_pause(queue, entity);
-        }
-        return;
-    }
-    if (paused) {
-        fair_resume(queue, entity, config->cap_grain);
-    } else if (!entity->competes) {
-        fair_join(queue, entity, config->wake_slice);
-    } else if (!time_before(entity->fair.value, entity->fair.key)) {
-        fair_set_request(entity, next_request(config, entity));
+    if (entity->throttled && !paused) {
+        fair_pause(queue, entity);
+    } else if (!entity->throttled && paused) {
+        fair_resume(queue, entity, queue->config->cap_grain);
     }
 }
 
-static void add_waiting(struct run_queue *queue, uint32_t change)
+void queue_link_special(struct run_queue *queue, struct sched_entity *entity)
 {
-    _Atomic uint32_t *waiting = &queue->summary.waiting;
-
-    atomic_store_explicit(waiting, atomic_load_explicit(waiting, memory_order_relaxed) + change,
-                          memory_order_relaxed);
-}
-
-void queue_link(struct run_queue *queue, struct sched_entity *entity)
-{
-    if (entity->competes) {
-        tree_insert(&queue->fair, &entity->fair);
-        add_waiting(queue, 1);
-    }
     if (entity->throttled || reservation_exists(&entity->reservation)) {
         link_timed(queue, entity);
     }
     if (entity->io) {
         io_append(queue, entity);
+    }
+}
+
+void queue_unlink_special(struct run_queue *queue, struct sched_entity *entity)
+{
+    if (entity->timed != SCHED_UNTIMED) {
+        tree_remove(entity->timed == SCHED_DUE ? &queue->due : &queue->delayed, &entity->time);
+        entity->timed = SCHED_UNTIMED;
+    }
+    if (entity->io) {
+        io_remove(entity);
     }
 }
 
@@ -179,25 +146,17 @@ void queue_arrive(struct run_queue *queue, struct sched_entity *entity, uint64_t
     entity->state = SCHED_READY;
     __atomic_store_n(&entity->cpu, queue->cpu, __ATOMIC_RELAXED);
     entity->fresh = true;
-    queue_refresh(queue, entity, now);
+    queue->specials += entity->special;
+    if (entity->special) {
+        queue_refresh(queue, entity, now);
+    }
+    if (!entity->throttled && !entity->competes) {
+        fair_join(queue, entity, queue->config->wake_slice);
+    }
     queue_link(queue, entity);
 }
 
-void queue_unlink(struct run_queue *queue, struct sched_entity *entity)
-{
-    if (entity->competes) {
-        tree_remove(&queue->fair, &entity->fair);
-        add_waiting(queue, UINT32_MAX);
-    }
-    if (entity->timed != SCHED_UNTIMED) {
-        tree_remove(entity->timed == SCHED_DUE ? &queue->due : &queue->delayed, &entity->time);
-        entity->timed = SCHED_UNTIMED;
-    }
-    if (entity->io) {
-        io_remove(entity);
-    }
-}
-
+/* The time of one that is linked has come. */
 static void relink(struct run_queue *queue, struct sched_entity *entity, uint64_t now)
 {
     queue_unlink(queue, entity);

@@ -14,6 +14,11 @@ static uint64_t utilisation(const struct sched_entity *entity)
                : 0;
 }
 
+static void update_special(struct sched_entity *entity)
+{
+    entity->special = entity->io || entity->cap != NULL || reservation_exists(&entity->reservation);
+}
+
 int sched_set_io(struct sched_entity *entity, bool io)
 {
     ASSERT(entity->state == SCHED_BLOCKED, "settings are changed while blocked");
@@ -21,6 +26,7 @@ int sched_set_io(struct sched_entity *entity, bool io)
         return -EINVAL;
     }
     entity->io = io;
+    update_special(entity);
     return 0;
 }
 
@@ -73,6 +79,7 @@ int sched_set_cap(struct sched_machine *machine, struct sched_entity *entity, st
         cap->reserved += reserved;
         cap_change_members(cap, 1, config->slice, config->cap_grain);
     }
+    update_special(entity);
     return 0;
 }
 
@@ -132,5 +139,6 @@ int sched_reserve(struct sched_machine *machine, struct sched_entity *entity, ui
     }
     entity->cpu = (uint16_t)home;
     entity->reservation = (struct reservation){.budget = budget, .period = period};
+    update_special(entity);
     return 0;
 }

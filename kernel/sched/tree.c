@@ -102,13 +102,13 @@ static void repair(struct tree *tree, struct tree_node *node)
     }
 }
 
-void tree_insert(struct tree *tree, struct tree_node *node)
+void tree_insert_among(struct tree *tree, struct tree_node *node)
 {
-    struct tree_node *parent = NULL;
+    struct tree_node *parent;
     struct tree_node **link = &tree->root;
     bool first = true;
 
-    while (*link) {
+    do {
         parent = *link;
         if (time_before(node->key, parent->key)) {
             link = &parent->left;
@@ -116,12 +116,8 @@ void tree_insert(struct tree *tree, struct tree_node *node)
             link = &parent->right;
             first = false;
         }
-    }
+    } while (*link);
     node->parent = parent;
-    node->left = NULL;
-    node->right = NULL;
-    node->height = 1;
-    node->least = node->value;
     *link = node;
     if (first) {
         tree->first = node;
@@ -129,7 +125,7 @@ void tree_insert(struct tree *tree, struct tree_node *node)
     repair(tree, parent);
 }
 
-void tree_remove(struct tree *tree, struct tree_node *node)
+void tree_remove_among(struct tree *tree, struct tree_node *node)
 {
     struct tree_node *heir = NULL; /* takes the node's place when it has two children */
     struct tree_node *start;       /* the lowest node whose subtree has changed */

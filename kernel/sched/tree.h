@@ -33,11 +33,36 @@ static inline bool time_before(uint64_t a, uint64_t b)
     return (int64_t)(a - b) < 0;
 }
 
+/** For a tree that is not empty, and for a node that is not alone. O(log n). */
+void tree_insert_among(struct tree *tree, struct tree_node *node);
+void tree_remove_among(struct tree *tree, struct tree_node *node);
+
 /** Adds a node whose key and value are set and stay unchanged until it is removed. O(log n). */
-void tree_insert(struct tree *tree, struct tree_node *node);
+static inline void tree_insert(struct tree *tree, struct tree_node *node)
+{
+    node->parent = NULL;
+    node->left = NULL;
+    node->right = NULL;
+    node->least = node->value;
+    node->height = 1;
+    if (tree->root) {
+        tree_insert_among(tree, node);
+    } else {
+        tree->root = node;
+        tree->first = node;
+    }
+}
 
 /** Removes a node that is in the tree. O(log n). */
-void tree_remove(struct tree *tree, struct tree_node *node);
+static inline void tree_remove(struct tree *tree, struct tree_node *node)
+{
+    if (tree->root->height == 1) {
+        tree->root = NULL;
+        tree->first = NULL;
+    } else {
+        tree_remove_among(tree, node);
+    }
+}
 
 /** The node after `node`, or NULL. O(1) amortised over a walk. */
 struct tree_node *tree_next(const struct tree_node *node);

@@ -202,6 +202,7 @@ static void reschedule(struct simulator *simulator, struct run_queue *queue)
     struct sched_entity *previous = queue->current;
     struct sched_entity *next = sched_pick(queue, simulator->now);
 
+    simulator->picks++;
     if (!next) {
         next = steal(simulator, queue);
     }
@@ -304,7 +305,7 @@ static void cpu_event(struct simulator *simulator, struct run_queue *queue)
     }
     if (vcpu && vcpu->yield_every != 0 && vcpu->entity.run_time >= vcpu->yield_at) {
         vcpu->yield_at = vcpu->entity.run_time + vcpu->yield_every;
-        sched_yield_to(queue, NULL, simulator->now);
+        sched_yield_to(queue, NULL);
     }
     reschedule(simulator, queue);
 }

@@ -76,6 +76,7 @@ struct simulator {
     uint64_t random;
 
     uint64_t events;
+    uint64_t picks;
     uint64_t switches;
 };
 

@@ -337,7 +337,7 @@ static void test_yield_to_a_sibling(void **state)
         struct sched_entity *sibling = &vcpus[i]->entity;
 
         if (sibling != queue->current && fair_eligible(queue, sibling->fair.value)) {
-            sched_yield_to(queue, sibling, simulator->now);
+            sched_yield_to(queue, sibling);
             assert_ptr_equal(sched_pick(queue, simulator->now), sibling);
         }
     }
@@ -401,11 +401,11 @@ static double steps_per_pick(unsigned vcpus)
     }
     run_for(10 * SECOND);
 
-    uint64_t picks = queue->picks;
-    uint64_t steps = queue->pick_steps;
+    uint64_t picks = simulator->picks;
+    uint64_t steps = queue->search_steps;
 
     run_for(20 * SECOND);
-    return (double)(queue->pick_steps - steps) / (double)(queue->picks - picks);
+    return 1 + (double)(queue->search_steps - steps) / (double)(simulator->picks - picks);
 }
 
 static void test_cost_of_a_pick(void **state)
