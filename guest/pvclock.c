@@ -11,7 +11,6 @@
 /* Structures are written by aligned double words: none is ever torn, whatever block of memory it is
  * in, and a structure may well lie in two. */
 #define TIME_INFO_WORDS  (sizeof(struct pvclock_vcpu_time_info) / 4)
-#define TIME_INFO_LAST   7u /* tsc_shift and flags */
 #define FLAGS_SHIFT      8
 #define WALL_CLOCK_WORDS (sizeof(struct pvclock_wall_clock) / 4)
 
@@ -71,25 +70,22 @@ static void write_words(struct guest_memory *memory, uint64_t structure, const u
     store(version, odd + 1);
 }
 
-static void write_time_info(const struct pvclock *clock, uint32_t flags)
+static void write_time_info(const struct pvclock *clock)
 {
     const struct pvclock_vm *vm = clock->vm;
     uint64_t place = clock->system_time_msr & ~PVCLOCK_MSR_ENABLE;
-    uint32_t words[TIME_INFO_WORDS] = {
+    uint32_t flags = clock->stable ? PVCLOCK_TSC_STABLE : 0;
+    const uint32_t words[TIME_INFO_WORDS] = {
         [2] = (uint32_t)clock->tsc_at_zero,
         [3] = (uint32_t)(clock->tsc_at_zero >> 32),
         [6] = vm->scale.mul, /* system_time is 0 */
+        [7] = (uint8_t)vm->scale.shift | flags << FLAGS_SHIFT,
     };
 
-    if (!(clock->system_time_msr & PVCLOCK_MSR_ENABLE) ||
-        !guest_memory_contains(vm->memory, place, sizeof(struct pvclock_vcpu_time_info))) {
-        return;
+    if ((clock->system_time_msr & PVCLOCK_MSR_ENABLE) &&
+        guest_memory_contains(vm->memory, place, sizeof(struct pvclock_vcpu_time_info))) {
+        write_words(vm->memory, place, words, TIME_INFO_WORDS);
     }
-    /* Not seen by the guest yet: it stays. */
-    flags |= *word(vm->memory, place, TIME_INFO_LAST) >> FLAGS_SHIFT & PVCLOCK_GUEST_STOPPED;
-    flags |= clock->stable ? PVCLOCK_TSC_STABLE : 0;
-    words[TIME_INFO_LAST] = (uint8_t)vm->scale.shift | flags << FLAGS_SHIFT;
-    write_words(vm->memory, place, words, TIME_INFO_WORDS);
 }
 
 static void write_wall_clock(const struct pvclock_vm *vm, uint64_t place)
@@ -167,7 +163,7 @@ bool pvclock_msr_write(struct pvclock *clock, uint32_t index, uint64_t value)
             return false;
         }
         clock->system_time_msr = value;
-        write_time_info(clock, 0);
+        write_time_info(clock);
         return true;
     default:
         if (value & WALL_CLOCK_RESERVED) {
@@ -183,12 +179,7 @@ void pvclock_set_tsc(struct pvclock *clock, uint64_t tsc_at_zero, bool stable)
 {
     clock->tsc_at_zero = tsc_at_zero;
     clock->stable = stable;
-    write_time_info(clock, 0);
-}
-
-void pvclock_set_stopped(struct pvclock *clock)
-{
-    write_time_info(clock, PVCLOCK_GUEST_STOPPED);
+    write_time_info(clock);
 }
 
 void pvclock_set_steal(struct pvclock *clock, uint64_t steal)

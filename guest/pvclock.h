@@ -5,7 +5,8 @@
  *
  * The clock is the VM's clock, and the TSC of the machine is its only source. So what is in the
  * guest's memory stays right for ever, wherever the vCPU runs, and is the same for all vCPUs of a
- * VM, until the guest sets a TSC. Nothing has to be written when a vCPU moves.
+ * VM, until the guest sets a TSC. Nothing has to be written when a vCPU moves, nor after a pause,
+ * in which both stand still.
  *
  * Everything here is by the vCPU's own CPU, or while the vCPU stands still.
  */
@@ -33,8 +34,7 @@
 /* Where an MSR says "in use". */
 #define PVCLOCK_MSR_ENABLE UINT64_C(1)
 
-#define PVCLOCK_TSC_STABLE    (1u << 0) /* all vCPUs read the same time at the same moment */
-#define PVCLOCK_GUEST_STOPPED (1u << 1) /* the VM stood still; the guest clears it */
+#define PVCLOCK_TSC_STABLE (1u << 0) /* all vCPUs read the same time at the same moment */
 
 /* What MSR_KVM_SYSTEM_TIME points to; 4-byte aligned. While `version` is odd, or if it has changed
  * meanwhile, what was read is not one state. The clock says
@@ -113,8 +113,6 @@ bool pvclock_msr_write(struct pvclock *clock, uint32_t index, uint64_t value);
 /** The vCPU's TSC has been set, or another's: `tsc_at_zero` is what its TSC was when the VM's clock
  * was 0 (modulo 2^64), `stable` tells whether that is so for all vCPUs. */
 void pvclock_set_tsc(struct pvclock *clock, uint64_t tsc_at_zero, bool stable);
-/** Tells the guest that the VM stood still, so that its watchdogs do not bark. */
-void pvclock_set_stopped(struct pvclock *clock);
 
 /** The vCPU is about to run and has waited so long in all: ns since its RESET. */
 void pvclock_set_steal(struct pvclock *clock, uint64_t steal);

@@ -183,25 +183,6 @@ static void a_version_left_odd_becomes_even(void **state)
     assert_int_equal(time_info(PLACE).version, 2);
 }
 
-static void stopped_stays_until_seen(void **state)
-{
-    struct pvclock_vcpu_time_info info;
-
-    (void)state;
-    pvclock_set_stopped(&vcpu_clock); /* nobody wants to know */
-    put(MSR_KVM_SYSTEM_TIME_NEW, PLACE | ENABLE);
-    assert_int_equal(time_info(PLACE).flags, PVCLOCK_TSC_STABLE);
-    pvclock_set_stopped(&vcpu_clock);
-    assert_int_equal(time_info(PLACE).flags, PVCLOCK_TSC_STABLE | PVCLOCK_GUEST_STOPPED);
-    pvclock_set_tsc(&vcpu_clock, 1, false);
-    info = time_info(PLACE);
-    assert_int_equal(info.flags, PVCLOCK_GUEST_STOPPED);
-    info.flags = 0;
-    assert_int_equal(guest_memory_write(&memory, PLACE, &info, sizeof(info)), 0);
-    pvclock_set_tsc(&vcpu_clock, 2, false);
-    assert_int_equal(time_info(PLACE).flags, 0);
-}
-
 static void a_clock_may_lie_in_two_pages_and_blocks(void **state)
 {
     static const uint64_t boundaries[] = {0x3000, GUEST_BLOCK_SIZE};
@@ -233,7 +214,6 @@ static void places_that_are_no_ram(void **state)
         put(MSR_KVM_SYSTEM_TIME_NEW, places[i] | ENABLE);
         put(MSR_KVM_STEAL_TIME, ((places[i] & ~UINT64_C(63)) + 64) | ENABLE);
         pvclock_set_tsc(&vcpu_clock, 1, true);
-        pvclock_set_stopped(&vcpu_clock);
         pvclock_set_steal(&vcpu_clock, 1);
         pvclock_set_preempted(&vcpu_clock, true);
     }
@@ -397,7 +377,6 @@ int main(void)
         IN_USE(the_guest_finds_the_clock),
         IN_USE(a_set_tsc_moves_the_clock),
         IN_USE(a_version_left_odd_becomes_even),
-        IN_USE(stopped_stays_until_seen),
         IN_USE(a_clock_may_lie_in_two_pages_and_blocks),
         IN_USE(places_that_are_no_ram),
         IN_USE(reserved_bits_fault),
