@@ -11,6 +11,8 @@
 #define RTC_STATUS_A  0x0au
 #define RTC_UPDATING  0x80u
 #define SECONDS_A_DAY 86400u
+#define TURN_VECTOR   0x54u
+#define TURNS         1000u
 #define TSC_SHIFT     UINT64_C(123456789)
 #define BURN_MS       400u
 #define SAMPLES       1000u
@@ -122,6 +124,40 @@ TEST(pvclock_parameters)
         CHECK_EQUAL(time_infos[i].tsc_to_system_mul, time_infos[0].tsc_to_system_mul);
     }
     CHECK_EQUAL(rdmsr(MSR_KVM_SYSTEM_TIME), rdmsr(MSR_KVM_SYSTEM_TIME_NEW));
+}
+
+static void read_and_pass_on(void *unused)
+{
+    unsigned self = this_cpu()->index;
+
+    (void)unused;
+    for (unsigned round = 1; round <= TURNS; round++) {
+        if (self != 0 || round != 1) {
+            halt_until(TURN_VECTOR, self == 0 ? round - 1 : round);
+        }
+        uint64_t now = own_clock();
+        if (now < last) {
+            backwards++;
+        }
+        last = now;
+        send_ipi((self + 1) % cpu_count, ICR_FIXED | ICR_ASSERT | TURN_VECTOR);
+    }
+}
+
+/* One CPU after the other wakes and reads it: wherever the machine lets them run. */
+TEST(pvclock_is_monotonic_for_sleepers)
+{
+    SKIP_UNLESS(has_pvclock(), "no KVM clock");
+    prepare_smp(false);
+    use_clocks();
+    set_handler(TURN_VECTOR, count_here);
+    backwards = 0;
+    last = 0;
+    run_on_others(read_and_pass_on, NULL);
+    read_and_pass_on(NULL);
+    wait_for_others();
+    CHECK_EQUAL(backwards, 0);
+    CHECK_EQUAL(cpus[cpu_count - 1].counts[TURN_VECTOR], TURNS);
 }
 
 TEST(pvclock_is_monotonic)

@@ -21,16 +21,6 @@
 #define PAGE_PRESENT   1u
 #define PAGE_WRITABLE  2u
 
-/* Waits in HLT for the n-th interrupt of that vector. */
-static void halt_until(unsigned vector, unsigned count)
-{
-    interrupts_off();
-    while (this_cpu()->counts[vector] < count) {
-        halt_until_interrupt();
-    }
-    interrupts_on();
-}
-
 static void answer_pings(void *unused)
 {
     (void)unused;

@@ -42,6 +42,15 @@ void count_here(struct trap_frame *frame)
     end_of_interrupt((unsigned)frame->vector);
 }
 
+void halt_until(unsigned vector, unsigned count)
+{
+    interrupts_off();
+    while (this_cpu()->counts[vector] < count) {
+        halt_until_interrupt();
+    }
+    interrupts_on();
+}
+
 void clear_counts(void)
 {
     for (unsigned i = 0; i < cpu_count; i++) {

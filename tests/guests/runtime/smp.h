@@ -70,6 +70,8 @@ void send_ipi(uint32_t destination, uint32_t command);
 
 /** Handler: counts the interrupt for the CPU that takes it. NMIs too. */
 void count_here(struct trap_frame *frame);
+/** Waits in HLT until this CPU has counted so many. Interrupts are on afterwards. */
+void halt_until(unsigned vector, unsigned count);
 /** All counts of all CPUs to zero. */
 void clear_counts(void);
 
