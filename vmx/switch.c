@@ -59,13 +59,34 @@ static void load_debug_registers(const struct vmx_vcpu *vcpu)
     }
 }
 
+/* Unrolled, as the numbers are then constants. */
+static void save_msrs(struct vmx_vcpu *vcpu)
+{
+#pragma GCC unroll 8
+    for (unsigned i = 0; i < SWITCHED_MSR_COUNT - 1; i++) {
+        vcpu->msrs[i] = rdmsr(switched_msrs[i]);
+    }
+    if (vmx_controls.features.rdtscp) {
+        vcpu->msrs[SWITCHED_MSR_COUNT - 1] = rdmsr(MSR_TSC_AUX);
+    }
+}
+
+static void load_msrs(const struct vmx_vcpu *vcpu)
+{
+#pragma GCC unroll 8
+    for (unsigned i = 0; i < SWITCHED_MSR_COUNT - 1; i++) {
+        wrmsr(switched_msrs[i], vcpu->msrs[i]);
+    }
+    if (vmx_controls.features.rdtscp) {
+        wrmsr(MSR_TSC_AUX, vcpu->msrs[SWITCHED_MSR_COUNT - 1]);
+    }
+}
+
 static void save_registers(struct vmx_vcpu *vcpu)
 {
     vcpu->cr2 = read_cr2();
     save_debug_registers(vcpu);
-    for (unsigned i = 0; i < switched_msr_count(); i++) {
-        vcpu->msrs[i] = rdmsr(switched_msrs[i]);
-    }
+    save_msrs(vcpu);
     if (extended_state_has_xcr0()) {
         vcpu->xcr0 = xgetbv(0);
     }
@@ -80,9 +101,7 @@ static void load_registers(const struct vmx_vcpu *vcpu)
 {
     write_cr2(vcpu->cr2);
     load_debug_registers(vcpu);
-    for (unsigned i = 0; i < switched_msr_count(); i++) {
-        wrmsr(switched_msrs[i], vcpu->msrs[i]);
-    }
+    load_msrs(vcpu);
     extended_state_load(vcpu->extended_state, vcpu->xcr0);
 }
 

@@ -119,7 +119,7 @@ enum sched_effect sched_wake(struct run_queue *queue, struct sched_entity *entit
     ASSERT(entity->state == SCHED_BLOCKED, "only a blocked entity wakes");
     queue_charge(queue, now);
     end_solitude(queue);
-    if (queue->competing <= 1) {
+    if (queue->competing <= 1 && queue->machine->cpus > 1) {
         balance_align(queue);
     }
     if (reservation_exists(&entity->reservation)) {
@@ -281,7 +281,9 @@ struct sched_entity *sched_pick(struct run_queue *queue, uint64_t now)
         queue->idle = true;
         balance_begin_idle(queue);
     }
-    queue_publish_sometimes(queue);
+    if (queue->machine->cpus > 1) {
+        queue_publish_sometimes(queue);
+    }
     return next;
 }
 
