@@ -79,13 +79,15 @@ static void start_vms(void)
     }
 }
 
-/* Buries the VMs that have ended; returns how many are started. */
-static unsigned release_ended(void)
+/* Buries the VMs that have ended; returns how many are started. *any: one was, even if it has ended
+ * before anybody looked. */
+static unsigned release_ended(bool *any)
 {
     unsigned started = 0;
     struct managed_vm *vm;
 
     for (unsigned i = 0; (vm = vms_get(i)) != NULL; i++) {
+        *any |= vm->vm != NULL;
         if (vms_ended(vm)) {
             host_console_flush_guest(&console, &vm->console);
             vms_release(vm);
@@ -140,8 +142,7 @@ static void serve_console(void *context)
         bool keys;
 
         read_keys();
-        started = release_ended();
-        any |= started > 0;
+        started = release_ended(&any);
         /* The log first: it would push away the prompt that follows an answer. */
         if (log_drain()) {
             thread_yield();
