@@ -21,6 +21,8 @@
 #define PM_TIMER_HZ      UINT64_C(3579545)
 #define PM_TIMER_24_BITS UINT32_C(0xffffff)
 
+#define NS_PER_SECOND UINT64_C(1000000000)
+
 #define CPUID_TSC 0x15u
 
 /* How long the TSC is compared with the reference: 1 / CALIBRATION_DIVISOR seconds. */
@@ -37,8 +39,8 @@ struct reference {
 };
 
 static struct time_scale scale;
-static uint64_t tsc_rate; /* ticks per second */
-static uint64_t wall_clock_at_boot;
+static uint64_t tsc_rate;                   /* ticks per second */
+static _Atomic uint64_t wall_clock_at_boot; /* ns since 1970-01-01 UTC */
 
 uint64_t tsc_hz(void)
 {
@@ -67,7 +69,17 @@ uint64_t ticks_from_ns(uint64_t ns)
 
 uint64_t boot_wall_clock(void)
 {
-    return wall_clock_at_boot;
+    return wall_clock_at_boot / NS_PER_SECOND;
+}
+
+uint64_t wall_clock_ns(void)
+{
+    return wall_clock_at_boot + time_ns();
+}
+
+void wall_clock_set(uint64_t ns)
+{
+    wall_clock_at_boot = ns - time_ns();
 }
 
 void alarm_set(uint64_t deadline)
@@ -205,7 +217,7 @@ void time_init(void)
     if (now == 0) {
         log_warn("time: the CMOS clock holds no date");
     } else {
-        wall_clock_at_boot = now - time_ns() / 1000000000;
+        wall_clock_set(now * NS_PER_SECOND);
     }
     log_info("time: TSC at %lu kHz by %s, measured %lu kHz; %lu s since 1970", tsc_khz(),
              tsc_rate == measured ? by : "CPUID", measured / 1000, now);

@@ -23,9 +23,13 @@ uint64_t time_ns(void);
 uint64_t time_from_tsc(uint64_t tsc);
 /** TSC ticks in `ns` nanoseconds (rounded up). */
 uint64_t ticks_from_ns(uint64_t ns);
-/** Seconds since 1970-01-01 UTC when the kernel booted, from the CMOS clock; 0 if that is
- * unreadable. */
+/** Seconds since 1970-01-01 UTC when the kernel booted, from the CMOS clock until somebody has set
+ * it; 0 if that is unreadable. */
 uint64_t boot_wall_clock(void);
+/** Nanoseconds since 1970-01-01 UTC; since boot if no clock has told the date. Any context. */
+uint64_t wall_clock_ns(void);
+/** Sets it; `ns` since 1970-01-01 UTC, later than the boot. Any context. */
+void wall_clock_set(uint64_t ns);
 
 /**
  * Sets this CPU's alarm: an interrupt will come at or shortly after `deadline` (ns since boot); a

@@ -69,6 +69,15 @@ static inline bool rdrand(uint64_t *value)
     return ok;
 }
 
+/** Likewise what such numbers are made of, which takes longer. Needs CPUID.7:EBX.18. */
+static inline bool rdseed(uint64_t *value)
+{
+    bool ok;
+
+    __asm__ volatile("rdseed %0" : "=r"(*value), "=@ccc"(ok));
+    return ok;
+}
+
 static inline uint8_t inb(uint16_t port)
 {
     uint8_t value;
