@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "drivers/framebuffer.h"
+#include "drivers/pci/pci.h"
 #include "drivers/serial.h"
 #include "kernel/acpi/acpi.h"
 #include "kernel/apic.h"
@@ -60,6 +61,7 @@ static void start_devices(void)
     pic_disable();
     apic_init();
     ioapics_init();
+    pci_init();
     time_init();
     apic_timer_init();
     serial_connect();
