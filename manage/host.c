@@ -16,6 +16,7 @@
 #include "kernel/time.h"
 #include "manage/host_console.h"
 #include "manage/host_shell.h"
+#include "manage/net/net.h"
 #include "manage/vm_cycles.h"
 #include "manage/vms.h"
 
@@ -175,6 +176,7 @@ void host_run(void)
         panic("no memory for the console's thread");
     }
     thread_start(console_thread);
+    net_start();
     serial_set_listener(wake_console);
     if (vms_count() > 0) {
         log_info("console: Ctrl-] then a number attaches to a VM (1 to %u), Ctrl-] 0 detaches",

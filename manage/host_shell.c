@@ -10,6 +10,7 @@
 #include "kernel/smp.h"
 #include "kernel/thread.h"
 #include "kernel/time.h"
+#include "manage/net/describe.h"
 #include "manage/vms.h"
 
 _Static_assert(SHELL_BUCKETS == VIRT_TICKS_BUCKETS, "the histograms are the same");
@@ -106,6 +107,15 @@ static bool get_log_line(void *context, uint64_t *cursor, char line[SHELL_ROW_SI
     return true;
 }
 
+static bool get_network_row(void *context, unsigned row, char text[SHELL_ROW_SIZE])
+{
+    struct net_status status;
+
+    (void)context;
+    net_status(&status);
+    return net_describe(&status, row, text, SHELL_ROW_SIZE);
+}
+
 static int define(struct host_console *console, const char *name, char *reason, size_t size)
 {
     int error = vms_define(name, reason, size);
@@ -187,6 +197,7 @@ void host_shell_init(struct shell_machine *machine, struct host_console *console
         .busy_time = get_busy_time,
         .now = get_now,
         .log_line = get_log_line,
+        .network = get_network_row,
         .act = act,
         .context = console,
     };

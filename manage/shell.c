@@ -35,6 +35,7 @@ static const struct command commands[] = {
      VM_NAME, 1, 2},
     {"top", "", "who uses the CPUs, every second until a key is pressed", shell_top, NULL, 0,
      NO_ARGUMENT, 0, 0},
+    {"net", "", "the network: addresses, frames, memory", shell_net, NULL, 0, NO_ARGUMENT, 0, 0},
     {"log", "[LINES]", "the log's last lines, 20 or LINES", shell_log, NULL, 0, OTHER_ARGUMENT, 0,
      1},
     {"attach", "NAME", "keyboard and screen to the VM; Ctrl-] 0 comes back", NULL, NULL,

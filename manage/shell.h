@@ -75,6 +75,8 @@ struct shell_machine {
     uint64_t (*now)(void *context); /* ns */
     /* The log's line at *cursor (0: the oldest), without its line end; false past the last. */
     bool (*log_line)(void *context, uint64_t *cursor, char line[SHELL_ROW_SIZE]);
+    /* A row of text about the network; false past the last. */
+    bool (*network)(void *context, unsigned row, char text[SHELL_ROW_SIZE]);
     /* Does it to the VM (NULL: to the machine). 0, or a negative errno and why in `reason`. */
     int (*act)(void *context, enum shell_action action, const char *vm, char *reason, size_t size);
     void *context;

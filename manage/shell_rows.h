@@ -19,6 +19,7 @@ bool shell_number(const char *text, uint64_t max, uint64_t *number);
 void shell_vms(struct shell *shell, const char *const *arguments);
 void shell_vcpus(struct shell *shell, const char *const *arguments);
 void shell_exits(struct shell *shell, const char *const *arguments);
+void shell_net(struct shell *shell, const char *const *arguments);
 void shell_log(struct shell *shell, const char *const *arguments);
 /* In shell_top.c. */
 void shell_top(struct shell *shell, const char *const *arguments);

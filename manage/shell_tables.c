@@ -1,5 +1,5 @@
 /*
- * Tables about the VMs, and the log.
+ * Tables about the VMs, the network, and the log.
  */
 #include <stdio.h>
 #include <string.h>
@@ -243,6 +243,19 @@ void shell_exits(struct shell *shell, const char *const *arguments)
     }
     shell_say(shell, "shell: there is no exit reason \"%s\"; \"exits %s\" lists them", arguments[1],
               arguments[0]);
+}
+
+static bool net_row(struct shell *shell, char row[SHELL_ROW_SIZE])
+{
+    const struct shell_machine *machine = shell->machine;
+
+    return machine->network(machine->context, shell->step++, row);
+}
+
+void shell_net(struct shell *shell, const char *const *arguments)
+{
+    (void)arguments;
+    shell_answer(shell, net_row);
 }
 
 static bool log_row(struct shell *shell, char row[SHELL_ROW_SIZE])

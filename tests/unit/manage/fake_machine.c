@@ -62,6 +62,13 @@ static bool get_log_line(void *context, uint64_t *cursor, char line[SHELL_ROW_SI
     return true;
 }
 
+static bool get_network_row(void *context, unsigned row, char text[SHELL_ROW_SIZE])
+{
+    (void)context;
+    snprintf(text, SHELL_ROW_SIZE, "network row %u", row + 1);
+    return row < 2;
+}
+
 static int act(void *context, enum shell_action action, const char *vm, char *reason, size_t size)
 {
     (void)context;
@@ -81,6 +88,7 @@ const struct shell_machine fake_shell_machine = {
     .busy_time = get_busy_time,
     .now = get_now,
     .log_line = get_log_line,
+    .network = get_network_row,
     .act = act,
 };
 

@@ -63,8 +63,8 @@ static void assert_fits(const char *text)
 static void help_lists_every_command(void **state)
 {
     static const char *const commands[] = {
-        "help",  "vms",    "vcpus", "exits", "top",  "log",    "attach",   "define", "start",
-        "pause", "resume", "reset", "stop",  "kill", "delete", "poweroff", "reboot"};
+        "help",  "net",   "vms",    "vcpus", "exits", "top",  "log",    "attach",   "define",
+        "start", "pause", "resume", "reset", "stop",  "kill", "delete", "poweroff", "reboot"};
 
     (void)state;
     run("help");
@@ -245,6 +245,12 @@ static void exits_are_listed(void **state)
         "REASON                      EXITS   SHARE   ticks:   50% <    90% <    ALL <\n");
 }
 
+static void the_network_is_shown(void **state)
+{
+    (void)state;
+    assert_string_equal(run("net"), "network row 1\nnetwork row 2\n");
+}
+
 static void the_log_is_shown(void **state)
 {
     (void)state;
@@ -394,6 +400,7 @@ int main(void)
         cmocka_unit_test_setup(vms_are_listed, setup),
         cmocka_unit_test_setup(vcpus_are_listed, setup),
         cmocka_unit_test_setup(exits_are_listed, setup),
+        cmocka_unit_test_setup(the_network_is_shown, setup),
         cmocka_unit_test_setup(the_log_is_shown, setup),
         cmocka_unit_test_setup(top_shows_what_was_used_meanwhile, setup),
         cmocka_unit_test_setup(top_shows_the_busiest_of_many, setup),

@@ -1,0 +1,114 @@
+#include "manage/net/net.h"
+
+#include <lwip/init.h>
+#include <lwip/timeouts.h>
+
+#include "drivers/e1000.h"
+#include "drivers/pci/pci.h"
+#include "kernel/boot/boot_info.h"
+#include "kernel/cpu/x86.h"
+#include "kernel/log.h"
+#include "kernel/random.h"
+#include "kernel/thread.h"
+#include "kernel/time.h"
+#include "manage/net/addresses.h"
+#include "manage/net/echo.h"
+#include "manage/net/interface.h"
+#include "manage/net/services.h"
+#include "manage/net/settings.h"
+#include "manage/net/status.h"
+
+#define NS_PER_MS UINT64_C(1000000)
+
+/* Frames between two looks at the timers. */
+#define FRAME_BUDGET 64u
+
+static struct thread *thread;
+static struct net_settings settings;
+static struct net_interface interface;
+
+/* The interface's interrupt. */
+static void notify(void *context)
+{
+    (void)context;
+    thread_wake(thread);
+}
+
+static struct nic *start_nic(void)
+{
+    const struct pci_device *device;
+    struct nic *nic;
+
+    for (unsigned i = 0; (device = pci_device(i)) != NULL; i++) {
+        if (e1000_knows(device) && e1000_start(device, notify, NULL, &nic) == 0) {
+            return nic;
+        }
+    }
+    return NULL;
+}
+
+/* When lwIP has something to do by itself; ns since boot. */
+static uint64_t next_timeout(void)
+{
+    u32_t sleep = sys_timeouts_sleeptime();
+
+    return sleep == SYS_TIMEOUTS_SLEEPTIME_INFINITE ? TIME_NEVER : time_ns() + sleep * NS_PER_MS;
+}
+
+static _Noreturn void serve(void)
+{
+    for (;;) {
+        bool more = net_interface_receive(&interface, FRAME_BUDGET);
+
+        net_interface_update_link(&interface);
+        sys_check_timeouts();
+        net_status_update(&interface);
+        if (more) {
+            thread_yield();
+            continue;
+        }
+        /* What came since the ring was found empty interrupts at once. */
+        nic_listen(interface.nic);
+        if (thread_block_until(next_timeout())) {
+            random_add(rdtsc()); /* when a frame comes is hard to tell from afar */
+        }
+    }
+}
+
+static void run(void *context)
+{
+    struct nic *nic = start_nic();
+
+    (void)context;
+    if (!nic) {
+        log_info("net: there is no network interface that works here");
+        return;
+    }
+    lwip_init();
+    net_addresses_log();
+    if (net_interface_start(&interface, nic, &settings) ||
+        net_services_start(&interface.netif, &settings) || (settings.echo && net_echo_start())) {
+        log_error("net: no memory; the network is off");
+        return;
+    }
+    serve();
+}
+
+void net_start(void)
+{
+    char reason[192];
+
+    if (net_settings_parse(boot_info()->cmdline, &settings, reason, sizeof(reason))) {
+        log_error("net: %s; the network is off", reason);
+    }
+    if (settings.mode == NET_OFF) {
+        return;
+    }
+    thread = thread_create("net", run, NULL);
+    if (!thread) {
+        log_error("net: no memory for its thread; the network is off");
+        return;
+    }
+    (void)thread_set_io(thread); /* it has neither cap nor reservation */
+    thread_start(thread);
+}

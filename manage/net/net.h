@@ -1,0 +1,39 @@
+/*
+ * The machine's network: the first interface that a driver knows, under lwIP, in a thread of its
+ * own. All of lwIP is that thread's; others ask net_status.
+ */
+#ifndef MANAGE_NET_NET_H
+#define MANAGE_NET_NET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "drivers/nic.h"
+
+#define NET_ADDRESSES    4u
+#define NET_ADDRESS_SIZE 48u
+
+struct net_status {
+    const char *name; /* of the chip; NULL: there is no network */
+    uint8_t mac[NIC_MAC_SIZE];
+    bool link;
+    char ipv4[NET_ADDRESS_SIZE]; /* with prefix length; "" if there is none */
+    char gateway[NET_ADDRESS_SIZE];
+    char ipv6[NET_ADDRESSES][NET_ADDRESS_SIZE]; /* "" where there is none */
+    struct nic_counters counters;
+    uint64_t dropped; /* frames that came when there was no memory for them */
+    /* What lwIP has in use, and the most there is. */
+    size_t heap, heap_size;       /* bytes */
+    unsigned packets, packet_max; /* of the pool for what is received */
+    unsigned connections, connection_max;
+};
+
+/** Starts the network as the kernel's command line wants it (manage/net/settings.h). What goes
+ * wrong is logged, now or later, and costs nothing else. Once; after that there are threads. */
+void net_start(void);
+
+/** How it is, as of a second ago at most while something happens. Any thread. */
+void net_status(struct net_status *status);
+
+#endif

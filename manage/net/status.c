@@ -1,0 +1,65 @@
+#include "manage/net/status.h"
+
+#include <string.h>
+
+#include <lwip/memp.h>
+#include <lwip/stats.h>
+
+#include "kernel/cpu/interrupts.h"
+#include "kernel/cpu/spinlock.h"
+#include "kernel/time.h"
+#include "manage/net/addresses.h"
+#include "manage/net/net.h"
+
+#define PERIOD_NS UINT64_C(500000000)
+
+static struct spinlock lock;
+static struct net_status published;
+
+void net_status(struct net_status *status)
+{
+    bool interrupts = interrupts_save();
+
+    spin_lock(&lock);
+    *status = published;
+    spin_unlock(&lock);
+    interrupts_restore(interrupts);
+}
+
+static void fill_memory(struct net_status *status)
+{
+    status->heap = lwip_stats.mem.used;
+    status->heap_size = lwip_stats.mem.avail;
+    status->packets = lwip_stats.memp[MEMP_PBUF_POOL]->used;
+    status->packet_max = lwip_stats.memp[MEMP_PBUF_POOL]->avail;
+    status->connections = lwip_stats.memp[MEMP_TCP_PCB]->used;
+    status->connection_max = lwip_stats.memp[MEMP_TCP_PCB]->avail;
+}
+
+void net_status_update(struct net_interface *interface)
+{
+    static uint64_t due;
+    static bool link;
+    struct nic *nic = interface->nic;
+    struct net_status status = {0};
+    bool interrupts;
+
+    if (time_ns() < due && link == nic_link(nic)) {
+        return;
+    }
+    due = time_ns() + PERIOD_NS;
+    link = nic_link(nic);
+    nic_count(nic);
+    status.name = nic->name;
+    memcpy(status.mac, nic->mac, sizeof(status.mac));
+    status.link = link;
+    status.counters = nic->counters;
+    status.dropped = interface->dropped;
+    net_addresses_describe(&interface->netif, &status);
+    fill_memory(&status);
+    interrupts = interrupts_save();
+    spin_lock(&lock);
+    published = status;
+    spin_unlock(&lock);
+    interrupts_restore(interrupts);
+}

@@ -1,0 +1,12 @@
+/*
+ * Keeps what net_status tells. The network's thread.
+ */
+#ifndef MANAGE_NET_STATUS_H
+#define MANAGE_NET_STATUS_H
+
+#include "manage/net/interface.h"
+
+/** Brings it up to date if that was not done for a while, or the link has changed. */
+void net_status_update(struct net_interface *interface);
+
+#endif
