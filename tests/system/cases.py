@@ -483,6 +483,8 @@ def two_guests(context):
 
 def all_cases():
     """(name, function) in the order to run them: the longest first."""
+    import cases_net  # which uses what is above
+
     yield "linux: bzImage, latest CPU", linux(ACCELERATED)
     yield "linux: bzImage, base", linux(BASE)
     yield "linux: PVH, no APIC virtualisation", linux(ACCELERATED,
@@ -520,6 +522,7 @@ def all_cases():
     yield "life: 200 cycles", cycles("shutdown.elf", "exit-flood", 3, 2)
     yield "life: 200 cycles of an SMP VM", cycles("smp.elf", "", 4, 4)
     yield "life: 200 cycles of a spinning VM on one CPU", cycles("shutdown.elf", "spin", 2, 1)
+    yield from cases_net.all_cases()
     yield "console: commands", console_commands
     yield "console: many VMs", console_many
     yield "boot: BIOS, Bochs", boot_bios_bochs

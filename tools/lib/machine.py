@@ -35,6 +35,13 @@ sound: waveoutdrv=dummy, waveindrv=dummy, midioutdrv=dummy
 speaker: enabled=0
 """
 
+# The network interface that each emulator has, and those that it can have.
+DEFAULT_NIC = {"bochs": "e1000", "qemu": "e1000e"}
+NICS = {"bochs": ("e1000",), "qemu": ("e1000", "e1000e")}
+# In the emulators' own network the machine gets this address by DHCP.
+NIC_ADDRESS = "10.0.2.15"
+NIC_MAC = "52:54:00:12:34:56"
+
 
 class MachineError(Exception):
     """The machine could not be started or did not do what was expected."""
@@ -62,11 +69,20 @@ class Machine:
     """One running emulator. Everything its serial port says is in `text` and in the log file."""
 
     def __init__(self, kind, iso, *, cpu=None, cpus=1, memory=1024, uefi=False, log=None,
-                 on_output=None, directory=None, config=""):
+                 on_output=None, directory=None, config="", nic=None, forward=()):
+        """`nic`: a network interface (NICS; "default"), in a network of the emulator's own with
+        DHCP and DNS.
+        `forward`: ports of it that are reached from outside, each (protocol, port of this host,
+        port of the machine)."""
         if kind == "auto":
             kind = "qemu" if has_vtx() else "bochs"
         if uefi and kind != "qemu":
             raise MachineError("only QEMU boots by UEFI here: use --machine qemu --uefi")
+        if nic == "default":
+            nic = DEFAULT_NIC[kind]
+        if nic is not None and nic not in NICS[kind]:
+            raise MachineError(f"{kind} has no network interface {nic}: use one of "
+                               + ", ".join(NICS[kind]))
         self.kind = kind
         self.iso = os.path.abspath(iso)
         self.cpu = cpu or ("host" if kind == "qemu" and has_vtx() else DEFAULT_CPU[kind])
@@ -75,6 +91,8 @@ class Machine:
         self.uefi = uefi
         self.on_output = on_output
         self.config = config  # more lines for Bochs
+        self.nic = nic
+        self.forward = tuple(forward)
         self.own_directory = directory is None
         self.directory = directory or tempfile.mkdtemp(prefix="innkeeper-machine-")
         self.log_path = os.path.abspath(log) if log else os.path.join(self.directory, "serial.log")
@@ -98,11 +116,30 @@ class Machine:
     # The emulators run in their directory, and files there go by relative names: no path of the
     # user's can then hold a character that a command or a configuration takes for its own.
 
+    def _bochs_nic(self):
+        """The lines of Bochs' configuration; what is forwarded stands in a file of its own, which
+        begins with a line that Bochs knows it by."""
+        if not self.nic:
+            return ""
+        with open(os.path.join(self.directory, "slirp.conf"), "w", encoding="utf-8") as file:
+            file.write("# slirp config\n")
+            for protocol, outside, inside in self.forward:
+                file.write(f"hostfwd = {protocol}:127.0.0.1:{outside}-{NIC_ADDRESS}:{inside}\n")
+        return f"{self.nic}: enabled=1, mac={NIC_MAC}, ethmod=slirp, script=slirp.conf\n"
+
+    def _qemu_nic(self):
+        if not self.nic:
+            return ["-nic", "none"]
+        user = "user,id=net0" + "".join(f",hostfwd={protocol}:127.0.0.1:{outside}-:{inside}"
+                                        for protocol, outside, inside in self.forward)
+        return ["-netdev", user, "-device", f"{self.nic},netdev=net0,mac={NIC_MAC},id=nic0"]
+
     def _bochs(self, port):
         with open(os.path.join(self.directory, "bochsrc"), "w", encoding="utf-8") as file:
             file.write(BOCHSRC.format(cpu=self.cpu, cpus=self.cpus, memory=self.memory,
                                       iso=os.path.relpath(self.iso, self.directory),
-                                      port=port, ips=BOCHS_IPS) + self.config)
+                                      port=port, ips=BOCHS_IPS)
+                       + self._bochs_nic() + self.config)
         with open(os.path.join(self.directory, "commands"), "w", encoding="utf-8") as file:
             file.write("c\n")  # Debian's Bochs starts in its debugger
         return ["bochs", "-q", "-f", "bochsrc", "-rc", "commands"]
@@ -111,10 +148,10 @@ class Machine:
         command = ["qemu-system-x86_64", "-machine", "q35", "-cpu", self.cpu,
                    "-smp", str(self.cpus), "-m", str(self.memory),
                    "-cdrom", os.path.relpath(self.iso, self.directory),
-                   "-boot", "d", "-display", "none", "-no-reboot", "-nic", "none",
+                   "-boot", "d", "-display", "none", "-no-reboot",
                    "-chardev", f"socket,id=com1,host=127.0.0.1,port={port}",
                    "-serial", "chardev:com1", "-monitor", "unix:monitor,server=on,wait=off",
-                   "-device", "isa-debug-exit,iobase=0xf4,iosize=0x4"]
+                   "-device", "isa-debug-exit,iobase=0xf4,iosize=0x4", *self._qemu_nic()]
         if has_vtx():
             command.append("-enable-kvm")
         if self.uefi:

@@ -31,6 +31,7 @@ examples:
   tools/run --vms my.json --module disk=a.img  your own description with your own images
   tools/run --cpu core2_penryn_t9600           a machine whose VT-x is too old: see the refusal
   tools/run --machine qemu --uefi              boot by UEFI (no VT-x there without KVM)
+  tools/run --forward tcp:8007:7 --cmdline net-echo   nc localhost 8007 gets back what it sends
 """
 
 
@@ -50,6 +51,12 @@ def parse(arguments):
     parser.add_argument("--module", action="append", default=[], metavar="NAME=PATH",
                         help="a file for the guests, by the name the description uses")
     parser.add_argument("--cmdline", default="", metavar="STR", help="kernel command line")
+    parser.add_argument("--nic", choices=("default", "none", "e1000", "e1000e"), default="default",
+                        help="the machine's network interface (default: e1000 in Bochs, e1000e in "
+                        "QEMU)")
+    parser.add_argument("--forward", action="append", default=[], metavar="tcp:PORT:PORT",
+                        help="a TCP or UDP port of this host that leads to one of the machine's, "
+                        "in that order; for this host only")
     parser.add_argument("--until", metavar="REGEX",
                         help="end with exit code 0 as soon as a line of the serial log matches")
     parser.add_argument("--timeout", type=float, metavar="SECONDS",
@@ -67,6 +74,9 @@ def parse(arguments):
         if not separator or not name or not os.path.isfile(path):
             parser.error(f"--module {text}: want NAME=PATH of a file")
         options.modules[name] = path
+    options.forward = [parse_forward(parser, text) for text in options.forward]
+    if options.forward and options.nic == "none":
+        parser.error("--forward needs a network interface")
     if not os.path.isfile(options.vms):
         parser.error(f"--vms {options.vms}: no such file")
     if options.timeout is not None and options.timeout <= 0:
@@ -77,6 +87,13 @@ def parse(arguments):
         except re.error as error:
             parser.error(f"--until: {error}")
     return options
+
+
+def parse_forward(parser, text):
+    match = re.fullmatch(r"(tcp|udp):(\d{1,5}):(\d{1,5})", text)
+    if not match or not all(0 < int(port) < 65536 for port in match.groups()[1:]):
+        parser.error(f"--forward {text}: want tcp:PORT:PORT or udp:PORT:PORT")
+    return match.group(1), int(match.group(2)), int(match.group(3))
 
 
 class Keyboard:
@@ -182,7 +199,9 @@ def run(options):
         make_iso(iso, kernel, options)
         box = machine.Machine(options.machine, iso, cpu=options.cpu, cpus=options.cpus,
                               memory=options.memory, uefi=options.uefi, log=log,
-                              on_output=show if sys.stdout else None, directory=directory)
+                              on_output=show if sys.stdout else None, directory=directory,
+                              nic=None if options.nic == "none" else options.nic,
+                              forward=options.forward)
         if options.machine == "auto" and machine.kvm_nests_vtx() and not machine.has_vtx():
             print("run: /dev/kvm is not yours to use (are you in group kvm?), so it is Bochs",
                   file=sys.stderr)
