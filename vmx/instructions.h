@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "kernel/panic.h"
+#include "vmx/access_count.h"
 #include "vmx/vmcs_fields.h"
 
 /** Enters VMX root operation with the region at `phys`; false if the CPU refuses. */
@@ -56,6 +57,7 @@ static inline uint64_t vmread(uint32_t encoding)
 {
     uint64_t value;
 
+    count_vmcs_read();
     __asm__ volatile("vmread %1, %0\n\t"
                      "ja 1f\n\t"
                      "ud2\n"
@@ -68,6 +70,7 @@ static inline uint64_t vmread(uint32_t encoding)
 
 static inline void vmwrite(uint32_t encoding, uint64_t value)
 {
+    count_vmcs_write();
     __asm__ volatile("vmwrite %1, %0\n\t"
                      "ja 1f\n\t"
                      "ud2\n"

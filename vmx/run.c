@@ -137,6 +137,7 @@ bool vmx_exited(struct virt_vcpu *virt_vcpu)
     uint32_t reason;
 
     vcpu->exit_tsc = rdtsc();
+    count_vmcs_exit(vcpu->exit.kind);
     reason = vmcs_read32(VMCS_EXIT_REASON);
     if (LIKELY(exit_is_plain(reason))) {
         decode_plain_exit(reason, vmcs_read32(VMCS_EXIT_INSTRUCTION_LENGTH), &vcpu->exit);

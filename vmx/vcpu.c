@@ -148,6 +148,7 @@ static void destroy(struct virt_vcpu *virt_vcpu)
     if (vcpu->last_cpu && vcpu->last_cpu->registers_owner == vcpu) {
         vcpu->last_cpu->registers_owner = NULL;
     }
+    log_vmcs_accesses();
     release(vcpu);
 }
 
