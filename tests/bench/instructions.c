@@ -1,7 +1,8 @@
 /* Instructions of the CPU itself. */
 #include "tests/bench/bench.h"
 
-#define EMPTY_ROUNDS 1000u
+#define EMPTY_ROUNDS  1000u
+#define CPUID_1_XSAVE (1u << 26) /* ECX */
 
 static void xsetbv(uint32_t index, uint64_t value)
 {
@@ -48,6 +49,14 @@ TEST(control_registers)
     MEASURE("cr0_wp", (write_cr0(cr0 ^ CR0_WP), write_cr0(cr0)));
     MEASURE("cr0_cd", (write_cr0(cr0 ^ CR0_CD), write_cr0(cr0)));
     MEASURE("cr4_de", (write_cr4(cr4 ^ CR4_DE), write_cr4(cr4)));
+}
+
+/* What a CPU has only with XSAVE. */
+TEST(extended_state)
+{
+    uint64_t cr4 = read_cr4();
+
+    SKIP_UNLESS(cpuid(1, 0).ecx & CPUID_1_XSAVE, "no XSAVE");
     MEASURE("cr4_osxsave", (write_cr4(cr4 ^ CR4_OSXSAVE), write_cr4(cr4)));
     write_cr4(cr4 | CR4_OSXSAVE);
     uint64_t xcr0 = xgetbv(0);
@@ -58,10 +67,10 @@ TEST(control_registers)
 TEST(msrs)
 {
     uint64_t misc_enable = rdmsr(MSR_MISC_ENABLE);
-    uint64_t lstar = rdmsr(MSR_LSTAR);
+    uint64_t base = rdmsr(MSR_KERNEL_GS_BASE);
 
     MEASURE("rdmsr", rdmsr(MSR_APIC_BASE));
     MEASURE("wrmsr", wrmsr(MSR_MISC_ENABLE, misc_enable));
-    MEASURE("rdmsr_passed", rdmsr(MSR_LSTAR));
-    MEASURE("wrmsr_passed", wrmsr(MSR_LSTAR, lstar));
+    MEASURE("rdmsr_passed", rdmsr(MSR_KERNEL_GS_BASE));
+    MEASURE("wrmsr_passed", wrmsr(MSR_KERNEL_GS_BASE, base));
 }

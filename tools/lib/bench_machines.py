@@ -1,150 +1,283 @@
-"""The machines of tools/bench that run the bench guest, and what they print."""
+"""The machines of tools/bench. Each function here is one machine's run, from its disc to its end,
+and returns a Run; they are independent of each other."""
 
+import contextlib
 import json
 import os
 import re
-import shutil
+import subprocess
 import tempfile
 
+import bench_disks
+import bench_output
 import build
 import machine
-from bench_table import BARE, INNKEEPER
+from bench_table import BARE, INNKEEPER, KVM
 
 ACCELERATED = "corei7_skylake_x"
-# Without more APIC virtualisation than it has, and none of that used, every access to the local
-# APIC's page exits.
+# Every access to the local APIC's page exits there, if Innkeeper is told to use no APIC
+# virtualisation.
 BASE = "corei7_sandy_bridge_2600k"
 
 GUEST = "bench.elf"
-TIMEOUT = 300
+LOADER = "linux_loader.elf"
+TIMEOUT = 1200
 
-ROW = re.compile(r"^(?:\w+\| )?row (\S+) (\d+) (\d+)$", re.MULTILINE)
-FAILURE = re.compile(r"^(?:\w+\| )?FAIL .*$", re.MULTILINE)
-FINISHED = re.compile(r"^(?:\w+\| )?done: \d+ passed, 0 failed$", re.MULTILINE)
+BARE_CONFIG = "port_e9_hack: enabled=1\n"
+# Linux is to do the same everywhere. Bochs's CPUID does not tell the TSC's real frequency. On the bare
+# machine Linux finds fast string operations turned off, and XSAVE not to its liking; where it has
+# them it runs other code, which this TSC makes much of: a tick for every byte of a REP STOSB. Lines
+# of a slow console are no part of what Linux costs.
+LINUX = ("console=ttyS0,115200 quiet cryptomgr.notests "
+         f"tsc_early_khz={machine.BOCHS_IPS // 1000} clearcpuid=erms,rep_good noxsave")
+LINUX_MEMORY = 256
 
-BOOT = re.compile(r"first VM entry (\d+) ticks after the first instruction")
-END = r"vm bench exits: .*\n"
-# The kernel's own measures, once there is a line for each.
-THREADS = re.compile(r"selftest threads: (\d+) ticks a switch")
-SELFTEST_ROW = re.compile(r"selftest \w+: row (\S+) (\d+)$", re.MULTILINE)
+ROUNDS = 64  # of the bench guest
+
+STOPPED = r"vm bench exits: .*\n"
 SELFTEST_END = r"selftest threads: (passed|FAILED).*\n"
 
-# Rows that depend on APIC virtualisation: their name is that of the way without.
+# Rows that depend on APIC virtualisation: what they cost with it has a name of its own.
 VIRTUAL = "_virtual"
 APIC_PAGE = ("xapic_read", "xapic_write", "xapic_eoi", "xapic_self_ipi")
 APIC = APIC_PAGE + ("x2apic_eoi", "self_ipi", "self_ipi_icr", "irq_window", "self_ipi_hlt")
 
 
-def rows_of(text):
-    """(name, least, mean) of each row that the bench guest printed."""
-    failures = FAILURE.findall(text)
-    if failures or not FINISHED.search(text):
-        what = "\n".join(failures) or "\n".join(text.splitlines()[-5:])
-        raise machine.MachineError(f"the bench guest did not finish well:\n{what}")
-    return [(name, int(least), int(mean)) for name, least, mean in ROW.findall(text)]
+# Machines that run now, for whoever has to end them.
+running = set()
 
 
-def description(vcpus, cmdline):
-    multiboot = {"image": GUEST, "cmdline": cmdline}
-    return {"vms": [{"name": "bench", "memory": "64M", "vcpus": vcpus, "multiboot": multiboot}]}
+@contextlib.contextmanager
+def started(iso, directory, **options):
+    box = machine.Machine("bochs", iso, directory=directory, **options)
+    running.add(box)
+    try:
+        with box:
+            yield box
+    finally:
+        running.discard(box)
 
 
-def run_innkeeper(kernel, cpu=ACCELERATED, cpus=1, vcpus=1, guest="", cmdline=""):
-    """What a machine says that runs the bench guest with Innkeeper."""
+class Run:
+    """What one machine's run found."""
+
+    def __init__(self, place):
+        self.place = place
+        self.rows = []  # (name, value, mean, unit)
+        self.exits = {}  # workload -> {reason: count}
+
+    def add(self, name, value, mean=None, unit="ticks"):
+        self.rows.append((name, value, mean, unit))
+
+    def add_guest(self, text, guests=1, wanted=lambda name: True, rename=lambda name: name):
+        for name, least, mean in bench_output.rows(text, guests):
+            if wanted(name):
+                self.add(rename(name), least, mean)
+        self.exits.update(bench_output.exits(text))
+
+    def add_kernel(self, text):
+        for name, value, unit in bench_output.kernel_rows(text):
+            self.add(name, value, unit=unit)
+
+
+def virtual_name(name):
+    return name + VIRTUAL if name in APIC_PAGE else name
+
+
+def is_ipi(name):
+    return name.startswith("ipi_")
+
+
+# Innkeeper.
+
+def boot_innkeeper(kernel, until, vm=None, modules=None, cpu=ACCELERATED, cpus=1, cmdline=""):
+    """What the machine says until a pattern comes."""
     with tempfile.TemporaryDirectory(prefix="innkeeper-bench-") as directory:
         iso = os.path.join(directory, "innkeeper.iso")
-        vms = os.path.join(directory, "bench.json")
-        with open(vms, "w", encoding="utf-8") as file:
-            json.dump(description(vcpus, guest), file)
-        build.make_iso(iso, kernel, vms, cmdline=cmdline)
-        with machine.Machine("bochs", iso, cpu=cpu, cpus=cpus, directory=directory) as box:
-            box.expect(END, TIMEOUT)
+        vms = os.path.join(directory, "bench.json") if vm else None
+        if vm:
+            with open(vms, "w", encoding="utf-8") as file:
+                json.dump({"vms": [{"name": "bench", **vm}]}, file)
+        build.make_iso(iso, kernel, vms, modules, cmdline)
+        with started(iso, directory, cpu=cpu, cpus=cpus) as box:
+            box.expect(until, TIMEOUT)
             return box.text
 
 
-def run_selftest(kernel):
-    """What the kernel says of its threads, without any VM."""
+def bench_vm(vcpus=1, cmdline="", **more):
+    return {"memory": "64M", "vcpus": vcpus,
+            "multiboot": {"image": GUEST, "cmdline": cmdline}, **more}
+
+
+def innkeeper_exits(kernel):
+    """Most rows. Two vCPUs share a CPU, but most rows are of one of them alone."""
+    run = Run(INNKEEPER)
+    text = boot_innkeeper(kernel, STOPPED, bench_vm(2, "cpus=2 shared"))
+    run.add_guest(text, rename=virtual_name)
+    run.add_kernel(text)
+    return run
+
+
+def innkeeper_two_cpus(kernel):
+    run = Run(INNKEEPER)
+    text = boot_innkeeper(kernel, STOPPED, bench_vm(2, "cpus=2"), cpus=2)
+    run.add_guest(text, wanted=is_ipi)
+    return run
+
+
+def innkeeper_plain_apic(kernel):
+    run = Run(INNKEEPER)
+    text = boot_innkeeper(kernel, STOPPED, bench_vm(), cpu=BASE, cmdline="apicv=off")
+    run.add_guest(text, wanted=lambda name: name in APIC_PAGE)
+    return run
+
+
+def innkeeper_virtual_apic(kernel):
+    run = Run(INNKEEPER)
+    text = boot_innkeeper(kernel, STOPPED, bench_vm(), cmdline="apicv=on")
+    run.add_guest(text, wanted=lambda name: name in APIC, rename=lambda name: name + VIRTUAL)
+    return run
+
+
+def innkeeper_threads(kernel):
+    run = Run(INNKEEPER)
+    run.add_kernel(boot_innkeeper(kernel, SELFTEST_END, cmdline="selftest=threads"))
+    return run
+
+
+def innkeeper_vmcs(counting_kernel):
+    run = Run(INNKEEPER)
+    text = boot_innkeeper(counting_kernel, bench_output.VMCS_ACCESSES.pattern + r"\n", bench_vm())
+    for name, value, unit in bench_output.kernel_rows(text):
+        if unit == "accesses":
+            run.add(name, value, unit=unit)
+    return run
+
+
+def innkeeper_memory(kernel):
+    """What a VM takes beside its guest's own memory."""
+    run = Run(INNKEEPER)
+    taken = []
+    for vcpus in (1, 2):
+        text = boot_innkeeper(kernel, r"vm-cycles: \d+ cycles: .*\n",
+                              bench_vm(vcpus, autostart=False), cmdline="vm-cycles=1")
+        match = bench_output.VM_MEMORY.search(text)
+        if not match:
+            raise machine.MachineError("the kernel does not say what a VM takes")
+        taken.append(int(match.group(1)))
+    run.add("vm_memory", taken[0], unit="bytes")
+    run.add("vcpu_memory", taken[1] - taken[0], unit="bytes")
+    return run
+
+
+def innkeeper_linux(kernel):
+    run = Run(INNKEEPER)
     with tempfile.TemporaryDirectory(prefix="innkeeper-bench-") as directory:
-        iso = os.path.join(directory, "innkeeper.iso")
-        build.make_iso(iso, kernel, cmdline="selftest=threads")
-        with machine.Machine("bochs", iso, cpu=ACCELERATED, directory=directory) as box:
-            box.expect(SELFTEST_END, TIMEOUT)
-            return box.text
+        initrd = os.path.join(directory, "initrd")
+        bench_disks.make_worker_initrd(initrd)
+        vm = {"memory": f"{LINUX_MEMORY}M", "test-device": True,  # it tells the guest its exits
+              "multiboot": {"image": LOADER, "cmdline": LINUX, "modules": ["vmlinux", "initrd"]}}
+        text = boot_innkeeper(kernel, STOPPED, vm, {"initrd": initrd})
+    run.add_guest(text)
+    return run
 
 
-def measure_innkeeper(table, kernel):
-    """All rows of guests of Innkeeper's."""
-    # Two vCPUs share a CPU; most rows are of one of them alone.
-    text = run_innkeeper(kernel, vcpus=2, guest="cpus=2 shared")
-    for name, least, mean in rows_of(text):
-        table.add(name + VIRTUAL if name in APIC_PAGE else name, INNKEEPER, least, mean)
-    boot = BOOT.search(text)
-    if boot:
-        table.add("boot_to_guest", INNKEEPER, int(boot.group(1)))
-
-    for name, least, mean in rows_of(run_innkeeper(kernel, cpus=2, vcpus=2, guest="cpus=2")):
-        if name.startswith("ipi_"):
-            table.add(name, INNKEEPER, least, mean)
-
-    for name, least, mean in rows_of(run_innkeeper(kernel, cpu=BASE, cmdline="apicv=off")):
-        if name in APIC_PAGE:
-            table.add(name, INNKEEPER, least, mean)
-
-    for name, least, mean in rows_of(run_innkeeper(kernel, cmdline="apicv=on")):
-        if name in APIC:
-            table.add(name + VIRTUAL, INNKEEPER, least, mean)
-
-    measure_threads(table, kernel)
+def image_sizes(kernel):
+    """Not a machine, but as good as one: the kernel image, by section."""
+    run = Run(INNKEEPER)
+    output = subprocess.run(["size", "-A", kernel], check=True, capture_output=True,
+                            text=True).stdout
+    loaded = 0
+    for name in ("text", "rodata", "data", "bss"):
+        size = sum(int(size) for section, size in
+                   re.findall(r"^\.(\S+)\s+(\d+)\s+\d+$", output, re.MULTILINE)
+                   if section == name or section.startswith(name + "."))
+        run.add(f"kernel_{name}", size, unit="bytes")
+        loaded += size if name != "bss" else 0
+    run.add("kernel_loaded", loaded, unit="bytes")
+    return run
 
 
-def measure_threads(table, kernel):
-    text = run_selftest(kernel)
-    switch = THREADS.search(text)
-    if switch:
-        table.add("thread_switch", INNKEEPER, int(switch.group(1)))
-    for name, ticks in SELFTEST_ROW.findall(text):
-        table.add(name, INNKEEPER, int(ticks))
+# The bare machine.
 
-
-GRUB_MENU = """\
-set timeout=0
-menuentry "bench" {{
-    multiboot /boot/image {cmdline}
-{modules}}}
-"""
-
-
-def make_bare_iso(path, image, cmdline, modules=()):
-    """A disc on which GRUB boots a multiboot image with nothing between it and the machine."""
-    with tempfile.TemporaryDirectory() as tree:
-        boot = os.path.join(tree, "boot")
-        os.makedirs(os.path.join(boot, "grub"))
-        shutil.copyfile(image, os.path.join(boot, "image"))
-        lines = ""
-        for number, module in enumerate(modules):
-            shutil.copyfile(module, os.path.join(boot, f"module{number}"))
-            lines += f"    module /boot/module{number}\n"
-        words = " ".join(map(build.quote, cmdline.split()))
-        with open(os.path.join(boot, "grub", "grub.cfg"), "w", encoding="utf-8") as file:
-            file.write(GRUB_MENU.format(cmdline=words, modules=lines))
-        build.run_quietly(["grub-mkrescue", "-o", os.path.abspath(path), tree], "grub-mkrescue")
-
-
-def run_bare(cpus, cmdline):
-    """What the bench guest says on a machine of its own."""
+def boot_bare(image, cmdline, modules=(), cpus=1, memory=1024, cpu=ACCELERATED):
+    """What the image says, by the serial port and by Bochs's debug port, until it has ended."""
     with tempfile.TemporaryDirectory(prefix="innkeeper-bench-") as directory:
         iso = os.path.join(directory, "bare.iso")
-        make_bare_iso(iso, build.find_module(GUEST, {}), cmdline)
-        with machine.Machine("bochs", iso, cpu=ACCELERATED, cpus=cpus, directory=directory,
-                             config="port_e9_hack: enabled=1\n") as box:
+        bench_disks.make_bare_iso(iso, image, cmdline, modules)
+        with started(iso, directory, cpu=cpu, cpus=cpus, memory=memory,
+                     config=BARE_CONFIG) as box:
             box.wait_end(TIMEOUT)
+            serial = box.text
         with open(os.path.join(directory, "emulator.log"), encoding="utf-8",
                   errors="replace") as file:
-            return file.read()
+            return serial + "\n" + file.read()
 
 
-def measure_bare(table):
-    """The same rows, where no hypervisor is."""
-    for cpus, cmdline in ((1, ""), (2, "cpus=2")):
-        for name, least, mean in rows_of(run_bare(cpus, cmdline)):
-            table.add(name, BARE, least, mean)
+def bare_exits():
+    run = Run(BARE)
+    text = boot_bare(bench_disks.built(GUEST), "")
+    run.add_guest(text)
+    run.add_guest(text, wanted=lambda name: name in APIC, rename=lambda name: name + VIRTUAL)
+    return run
+
+
+def bare_two_cpus():
+    run = Run(BARE)
+    run.add_guest(boot_bare(bench_disks.built(GUEST), "cpus=2", cpus=2), wanted=is_ipi)
+    return run
+
+
+def bare_linux():
+    run = Run(BARE)
+    with tempfile.TemporaryDirectory(prefix="innkeeper-bench-") as directory:
+        initrd = os.path.join(directory, "initrd")
+        bench_disks.make_worker_initrd(initrd)
+        text = boot_bare(bench_disks.built(LOADER), LINUX,
+                         [bench_disks.image("vmlinux"), initrd], memory=LINUX_MEMORY)
+    run.add_guest(text)
+    return run
+
+
+# KVM, of a Linux on the bare machine.
+
+def boot_kvm(guests, cpus=1, cpu=ACCELERATED, options=""):
+    """What the guests print that the lines of shell script `guests` start one after another."""
+    with tempfile.TemporaryDirectory(prefix="innkeeper-bench-") as directory:
+        worker = os.path.join(directory, "worker")
+        initrd = os.path.join(directory, "initrd")
+        bench_disks.make_worker_initrd(worker)
+        script = "\n".join([f"insmod /kvm/kvm-intel.ko {options}", *guests]) + "\n"
+        bench_disks.make_kvm_initrd(initrd, script, {
+            "bench.elf": bench_disks.built(GUEST), "linux_loader.elf": bench_disks.built(LOADER),
+            "vmlinux": bench_disks.image("vmlinux"), "initrd": worker})
+        return boot_bare(bench_disks.built(LOADER), LINUX,
+                         [bench_disks.image("vmlinux"), initrd], cpus=cpus, cpu=cpu)
+
+
+def kvm_exits():
+    run = Run(KVM)
+    text = boot_kvm(['/launcher --vcpus 2 --one-cpu --cmdline "cpus=2 shared" /bench.elf'])
+    run.add_guest(text, rename=virtual_name)
+    return run
+
+
+def kvm_two_cpus():
+    run = Run(KVM)
+    run.add_guest(boot_kvm(['/launcher --vcpus 2 --cmdline "cpus=2" /bench.elf'], cpus=2),
+                  wanted=is_ipi)
+    return run
+
+
+def kvm_plain_apic():
+    run = Run(KVM)
+    text = boot_kvm(["/launcher /bench.elf"], cpu=BASE, options="flexpriority=0")
+    run.add_guest(text, wanted=lambda name: name in APIC_PAGE)
+    return run
+
+
+def kvm_linux():
+    run = Run(KVM)
+    run.add_guest(boot_kvm([f'/launcher --memory {LINUX_MEMORY} --module /vmlinux '
+                            f'--module /initrd --cmdline "{LINUX}" /linux_loader.elf']))
+    return run

@@ -21,6 +21,7 @@ class Table:
 
     def __init__(self):
         self.rows = {}
+        self.exits = {}  # workload -> place -> {reason: count}
 
     def add(self, name, place, value, mean=None, unit="ticks"):
         """Notes what a row costs in a place; what is there already stays."""
@@ -29,6 +30,13 @@ class Table:
             row[place] = value
             if mean is not None and mean != value:
                 row.setdefault("mean", {})[place] = mean
+
+    def add_run(self, run):
+        """Everything that a machine's run found."""
+        for name, value, mean, unit in run.rows:
+            self.add(name, run.place, value, mean, unit)
+        for workload, counts in run.exits.items():
+            self.exits.setdefault(workload, {})[run.place] = counts
 
     def text(self):
         """The table as lines of text: name, places, how many times as much KVM costs."""
@@ -44,7 +52,7 @@ class Table:
 
     def save(self, path):
         with open(path, "w", encoding="utf-8") as file:
-            json.dump({"rows": self.rows}, file, indent=1)
+            json.dump({"rows": self.rows, "exits": self.exits}, file, indent=1)
             file.write("\n")
 
     def worse_than(self, old):

@@ -188,12 +188,17 @@ void wait_for_others(void)
     }
 }
 
+/* A machine without ACPI has the command line say how many it has. */
 static unsigned count_cpus(void)
 {
     const uint8_t *madt = acpi_find("APIC");
     uint32_t length = madt != NULL ? acpi_field(madt, 4, 4) : 0;
+    int told = command_line_number("cpus");
     unsigned count = 0;
 
+    if (told > 0) {
+        return (unsigned)told < CPUS_MAX ? (unsigned)told : CPUS_MAX;
+    }
     for (unsigned at = MADT_ENTRIES; at < length; at += madt[at + 1]) {
         if (madt[at] == MADT_LOCAL_APIC && (madt[at + 4] & MADT_ENABLED) != 0) {
             count++;

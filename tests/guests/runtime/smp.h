@@ -53,7 +53,7 @@ struct cpu {
 };
 
 extern struct cpu cpus[CPUS_MAX];
-/* From the MADT; their APIC ids are 0 to this less one. */
+/* From cpus=N on the command line, else the MADT; their APIC ids are 0 to this less one. */
 extern unsigned cpu_count;
 
 static inline struct cpu *this_cpu(void)
