@@ -6,7 +6,7 @@ import struct
 import threading
 import time
 
-from cases import PANIC, check, command
+from cases import PANIC, check, command, described, vm
 
 MIB = 1 << 20
 CONNECTIONS = 1000
@@ -148,6 +148,19 @@ def link(nic):
     return case
 
 
+def beside_guests(context):
+    """On one CPU with two guests that never rest, the network has what it needs, and so have they."""
+    echo = Echo(context, "bochs", "e1000", memory=1024,
+                vms=described(context, vm("spin", "shutdown.elf", "spin"),
+                              vm("exits", "shutdown.elf", "exit-flood")))
+    echo.box.expect(ADDRESS, 120, reject=PANIC)
+    data = os.urandom(MIB)
+    check(echo.tcp_echo(data) == data, "what came back is not what was sent")
+    for _ in range(20):
+        check(echo.udp_echo(b"hello") == b"hello", "no echo")
+    command(echo.box, "vms", r"1 spin +running .*\n 2 exits +running ")
+
+
 def static_address(context):
     echo = Echo(context, "qemu", "e1000e", "net=static,10.0.2.15/24,10.0.2.2")
     echo.box.expect(ADDRESS + r", gateway 10\.0\.2\.2, no DNS", 60, reject=PANIC)
@@ -195,6 +208,7 @@ def all_cases():
     yield "net: e1000, Bochs", address("bochs", "e1000", "INTx")
     yield "net: e1000, QEMU", address("qemu", "e1000", "INTx")
     yield "net: e1000e, QEMU", address("qemu", "e1000e", "MSI")
+    yield "net: beside busy guests", beside_guests
     yield "net: 1000 connections", many_connections
     yield "net: more connections than room", crowd
     yield "net: link, e1000", link("e1000")
