@@ -1,6 +1,7 @@
 #include "manage/net/addresses.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include <lwip/dhcp.h>
 #include <lwip/dns.h>
@@ -9,6 +10,8 @@
 
 _Static_assert(NET_ADDRESSES >= LWIP_IPV6_NUM_ADDRESSES, "a status has room for all");
 _Static_assert(NET_ADDRESS_SIZE >= IP6ADDR_STRLEN_MAX, "and for the longest");
+
+static bool changes;
 
 static unsigned prefix_length(const ip4_addr_t *mask)
 {
@@ -30,6 +33,8 @@ static void write_ipv4(const struct netif *netif, char text[static NET_ADDRESS_S
 
 void net_addresses_describe(const struct netif *netif, struct net_status *status)
 {
+    memset(status->ipv4, 0, sizeof(status->ipv4));
+    memset(status->ipv6, 0, sizeof(status->ipv6));
     if (!ip4_addr_isany(netif_ip4_addr(netif))) {
         write_ipv4(netif, status->ipv4);
         ip4addr_ntoa_r(netif_ip4_gw(netif), status->gateway, NET_ADDRESS_SIZE);
@@ -79,9 +84,10 @@ static void log_ipv6(const struct netif *netif, unsigned index, u8_t before)
     }
 }
 
-static void changed(struct netif *netif, netif_nsc_reason_t reason,
-                    const netif_ext_callback_args_t *arguments)
+static void notice(struct netif *netif, netif_nsc_reason_t reason,
+                   const netif_ext_callback_args_t *arguments)
 {
+    changes = true;
     if (reason & LWIP_NSC_IPV4_SETTINGS_CHANGED) {
         log_ipv4(netif);
     }
@@ -91,9 +97,17 @@ static void changed(struct netif *netif, netif_nsc_reason_t reason,
     }
 }
 
-void net_addresses_log(void)
+bool net_addresses_changed(void)
+{
+    bool changed = changes;
+
+    changes = false;
+    return changed;
+}
+
+void net_addresses_watch(void)
 {
     static netif_ext_callback_t callback;
 
-    netif_add_ext_callback(&callback, changed);
+    netif_add_ext_callback(&callback, notice);
 }

@@ -8,10 +8,13 @@
 
 #include "manage/net/net.h"
 
-/** Has every address that comes or goes from now on logged. */
-void net_addresses_log(void);
+/** Has every address that comes or goes from now on logged and noticed. */
+void net_addresses_watch(void);
 
-/** Fills in the addresses of a status. */
+/** True if one has come or gone since this was last asked. */
+bool net_addresses_changed(void);
+
+/** Fills in the addresses of a status, and nothing else. */
 void net_addresses_describe(const struct netif *netif, struct net_status *status);
 
 #endif

@@ -1,6 +1,7 @@
 #include "manage/net/net.h"
 
 #include <lwip/init.h>
+#include <lwip/priv/tcp_priv.h>
 #include <lwip/timeouts.h>
 
 #include "drivers/e1000.h"
@@ -19,6 +20,8 @@
 #include "manage/net/status.h"
 
 #define NS_PER_MS UINT64_C(1000000)
+
+#define IDLE_SLEEP_MS 250u
 
 /* Frames between two looks at the timers. */
 #define FRAME_BUDGET 64u
@@ -47,12 +50,20 @@ static struct nic *start_nic(void)
     return NULL;
 }
 
-/* When lwIP has something to do by itself; ns since boot. */
+/* When lwIP has something to do by itself; ns since boot. It counts in steps of 100 ms for IGMP and
+ * MLD even if nothing waits for these. Only TCP needs to be that exact: without a connection, a few
+ * looks a second do for all the others, and guests are left alone longer. */
 static uint64_t next_timeout(void)
 {
     u32_t sleep = sys_timeouts_sleeptime();
 
-    return sleep == SYS_TIMEOUTS_SLEEPTIME_INFINITE ? TIME_NEVER : time_ns() + sleep * NS_PER_MS;
+    if (sleep == SYS_TIMEOUTS_SLEEPTIME_INFINITE) {
+        return TIME_NEVER;
+    }
+    if (!tcp_active_pcbs && !tcp_tw_pcbs && sleep < IDLE_SLEEP_MS) {
+        sleep = IDLE_SLEEP_MS;
+    }
+    return time_ns() + sleep * NS_PER_MS;
 }
 
 static _Noreturn void serve(void)
@@ -85,7 +96,7 @@ static void run(void *context)
         return;
     }
     lwip_init();
-    net_addresses_log();
+    net_addresses_watch();
     if (net_interface_start(&interface, nic, &settings) ||
         net_services_start(&interface.netif, &settings) || (settings.echo && net_echo_start())) {
         log_error("net: no memory; the network is off");

@@ -33,7 +33,8 @@ struct net_status {
  * wrong is logged, now or later, and costs nothing else. Once; after that there are threads. */
 void net_start(void);
 
-/** How it is, as of a second ago at most while something happens. Any thread. */
+/** How it is; what the chip counts, as of half a second before the last that happened. Any thread.
+ */
 void net_status(struct net_status *status);
 
 #endif

@@ -11,7 +11,8 @@
 #include "manage/net/addresses.h"
 #include "manage/net/net.h"
 
-#define PERIOD_NS UINT64_C(500000000)
+/* How often the chip is asked for its counts, which takes long. */
+#define COUNT_PERIOD_NS UINT64_C(500000000)
 
 static struct spinlock lock;
 static struct net_status published;
@@ -38,24 +39,23 @@ static void fill_memory(struct net_status *status)
 
 void net_status_update(struct net_interface *interface)
 {
-    static uint64_t due;
-    static bool link;
+    static struct net_status status;
+    static uint64_t count_due;
     struct nic *nic = interface->nic;
-    struct net_status status = {0};
     bool interrupts;
 
-    if (time_ns() < due && link == nic_link(nic)) {
-        return;
+    if (time_ns() >= count_due) {
+        count_due = time_ns() + COUNT_PERIOD_NS;
+        nic_count(nic);
     }
-    due = time_ns() + PERIOD_NS;
-    link = nic_link(nic);
-    nic_count(nic);
+    if (net_addresses_changed() || !status.name) {
+        net_addresses_describe(&interface->netif, &status);
+    }
     status.name = nic->name;
     memcpy(status.mac, nic->mac, sizeof(status.mac));
-    status.link = link;
+    status.link = nic_link(nic);
     status.counters = nic->counters;
     status.dropped = interface->dropped;
-    net_addresses_describe(&interface->netif, &status);
     fill_memory(&status);
     interrupts = interrupts_save();
     spin_lock(&lock);

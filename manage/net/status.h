@@ -6,7 +6,7 @@
 
 #include "manage/net/interface.h"
 
-/** Brings it up to date if that was not done for a while, or the link has changed. */
+/** Brings it up to date; cheap enough to be called before each sleep. */
 void net_status_update(struct net_interface *interface);
 
 #endif
