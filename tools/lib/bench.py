@@ -37,7 +37,7 @@ def parse(arguments):
     parser.add_argument("--compare", metavar="OLD.json",
                         help="show the rows of Innkeeper's that got worse by more than "
                              f"{bench_table.TOLERANCE_PERCENT} %%")
-    parser.add_argument("--write-docs", action="store_true", help="write docs/performance.md anew")
+    parser.add_argument("--write-docs", action="store_true", help="write docs/performance.md and .json anew")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, metavar="N",
                         help="emulators at a time (default: one a CPU)")
     options = parser.parse_args(arguments)

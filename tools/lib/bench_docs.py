@@ -8,11 +8,12 @@ import build
 from bench_table import BARE, INNKEEPER, KVM, ratio
 
 PATH = os.path.join(build.ROOT, "docs", "performance.md")
+JSON_PATH = os.path.join(build.ROOT, "docs", "performance.json")
 
 INTRODUCTION = """\
 # What everything costs
 
-Written by `tools/bench --write-docs` on {date}; do not edit it by hand.
+Written by `tools/bench --write-docs` on {date}, up to the heading "{notes}".
 
 {versions}
 
@@ -24,8 +25,11 @@ as KVM's (the Debian kernel's, with its default mitigations and a small user of 
 tests/bench/kvm/) and on the bare machine, and a change of the code shows as it is.
 
 Rows are the least of {rounds} rounds as the guest sees them, less what the measuring takes, unless they say
-otherwise; `--json` has the means, too. *KVM/Innkeeper* is how many times as much KVM takes.
+otherwise; [performance.json](performance.json) has the means, too, and serves `tools/bench --compare`. *KVM/Innkeeper* is how many times as much KVM takes.
 """
+
+# What is written by hand begins here, and stays.
+NOTES = "Where the ticks go"
 
 # What each row is, in the order of the table; a name that begins with "#" is a heading.
 ROWS = (
@@ -99,6 +103,8 @@ ROWS = (
      "interrupted"),
     ("# The scheduler", "As the kernel's self-test measures it (`selftest=threads`)."),
     ("thread_switch", "from one thread to the next that is ready"),
+    ("thread_wake", "waking a thread of the same CPU"),
+    ("thread_block", "from a thread's block to the next one that runs"),
     ("pick_10", "choosing the next of 10 that are ready"),
     ("pick_1000", "choosing the next of 1,000"),
     ("# Memory", ""),
@@ -218,12 +224,25 @@ def exits(table):
     return lines
 
 
+def notes():
+    """The hand-written end of the document as it is."""
+    try:
+        with open(PATH, encoding="utf-8") as file:
+            text = file.read()
+    except FileNotFoundError:
+        return ""
+    heading = f"\n## {NOTES}\n"
+    return text[text.index(heading):] if heading in text else ""
+
+
 def write(table, rounds, memory):
-    """Writes the document."""
+    """Writes the document, and the table as JSON beside it."""
     lines, rest = sections(table, memory)
     if rest:
         raise build.BuildError(f"docs/performance.md does not know the rows {', '.join(rest)}")
     date = datetime.datetime.now(datetime.timezone.utc).date().isoformat()
-    text = INTRODUCTION.format(date=date, versions=versions(), rounds=rounds)
+    text = INTRODUCTION.format(date=date, versions=versions(), rounds=rounds, notes=NOTES)
+    text += "\n".join(lines + exits(table)) + "\n" + notes()
     with open(PATH, "w", encoding="utf-8") as file:
-        file.write(text + "\n".join(lines + exits(table)) + "\n")
+        file.write(text)
+    table.save(JSON_PATH)

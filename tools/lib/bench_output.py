@@ -21,7 +21,9 @@ VM_MEMORY = re.compile(r"the first VM took (\d+) bytes beside its memory")
 VMCS_ACCESSES = re.compile(r"VMCS accesses, reads\+writes:((?: \w+=\d+\+\d+)+)")
 
 THREAD_SWITCH = re.compile(r"selftest threads: (\d+) ticks a switch")
-SELFTEST_ROW = re.compile(r"selftest \w+: row (\S+) (\d+)$", re.MULTILINE)
+THREAD_WAKE = re.compile(r"selftest threads: (\d+) ticks to wake")
+THREAD_BLOCK = re.compile(r"ticks to wake, (\d+) from a block to the next")
+PICK = re.compile(r"selftest threads: (\d+) ticks a pick with (\d+) runnable")
 
 
 def rows(text, guests=1):
@@ -46,11 +48,12 @@ def exits(text):
 def kernel_rows(text):
     """(name, value, unit) of what Innkeeper's kernel says of itself."""
     found = []
-    for name, pattern in (("boot_to_guest", FIRST_ENTRY), ("thread_switch", THREAD_SWITCH)):
+    for name, pattern in (("boot_to_guest", FIRST_ENTRY), ("thread_switch", THREAD_SWITCH),
+                          ("thread_wake", THREAD_WAKE), ("thread_block", THREAD_BLOCK)):
         match = pattern.search(text)
         if match:
             found.append((name, int(match.group(1)), "ticks"))
-    found += [(name, int(ticks), "ticks") for name, ticks in SELFTEST_ROW.findall(text)]
+    found += [(f"pick_{count}", int(ticks), "ticks") for ticks, count in PICK.findall(text)]
     match = VMCS_ACCESSES.search(text)
     if match:
         for pair in match.group(1).split():
