@@ -261,6 +261,17 @@ def power_off(context):
     box.wait_end(30)
 
 
+def bench_guest(context):
+    """The guest of tools/bench comes to its end, with a row from each of its files."""
+    vms = context.file("bench.json", '{"vms": [{"name": "bench", "memory": "64M", "vcpus": 2, '
+                       '"multiboot": {"image": "bench.elf", "cmdline": "cpus=2 shared"}}]}')
+    box = context.boot("bochs", vms=vms, cpus=1)
+    end = box.expect(r"vm bench stopped: .*\n", 240, reject=PANIC + r"|bench\| FAIL").group(0)
+    check("debug-exit 0x0" in end, end)
+    for row in ("cpuid", "pic_in", "page_touch_2m", "self_ipi_hlt", "vcpu_switch"):
+        check(f"| row {row} " in box.text, f"no row {row}")
+
+
 # The console's commands, and what they do to VMs.
 
 def vm(name, image, cmdline="", **keys):
@@ -535,6 +546,7 @@ def all_cases():
     yield "boot: broken JSON", broken_json
     yield "boot: too much memory", too_much_memory
     yield "boot: power off", power_off
+    yield "guest: bench", bench_guest
     yield "boot: no long mode", boot_no_long_mode
     for kind, pattern in SELFTESTS.items():
         yield f"boot: {kind}", selftest(kind, pattern)
