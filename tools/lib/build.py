@@ -28,7 +28,8 @@ def run_quietly(command, what):
 
 def setup(what):
     """Lets tools/setup install and fetch what `what` (run or test) needs."""
-    process = subprocess.Popen([os.path.join(ROOT, "tools", "setup"), what])
+    # Its progress is no part of a program's output.
+    process = subprocess.Popen([os.path.join(ROOT, "tools", "setup"), what], stdout=sys.stderr)
     try:
         code = process.wait()
     except BaseException:
