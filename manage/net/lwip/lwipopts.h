@@ -65,6 +65,11 @@
  * for it is the client's side that waits until they are gone. */
 #define LWIP_HOOK_TCP_ISN(local_ip, local_port, remote_ip, remote_port) net_random()
 
+/* Connections by another layer's functions, so that a server need not know whether it is TLS: then
+ * there are two of these for each of TCP's. */
+#define LWIP_ALTCP         1
+#define MEMP_NUM_ALTCP_PCB (2 * (MEMP_NUM_TCP_PCB + MEMP_NUM_TCP_PCB_LISTEN))
+
 /* Services. */
 #define LWIP_DHCP                     1
 #define LWIP_DHCP_GET_NTP_SRV         1

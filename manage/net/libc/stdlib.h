@@ -1,8 +1,8 @@
 /*
- * What lwIP uses of C's stdlib.h.
+ * What the libraries use of C's stdlib.h.
  */
-#ifndef LWIP_LIBC_STDLIB_H
-#define LWIP_LIBC_STDLIB_H
+#ifndef NET_LIBC_STDLIB_H
+#define NET_LIBC_STDLIB_H
 
 /** The number that the string begins with; only decimal digits. */
 static inline int atoi(const char *string)
