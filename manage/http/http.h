@@ -20,6 +20,7 @@ enum http_method {
     HTTP_PUT,
     HTTP_PATCH,
     HTTP_DELETE,
+    HTTP_OPTIONS, /* the server answers it */
     HTTP_METHODS
 };
 
