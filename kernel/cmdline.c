@@ -43,31 +43,42 @@ static void copy_value(const char *from, const char *end, char *value, size_t si
     value[length] = '\0';
 }
 
-bool cmdline_option(const char *cmdline, const char *key, char *value, size_t size)
+bool cmdline_next(const char **at, const char *key, char *value, size_t size)
 {
     size_t key_length = strlen(key);
-    bool found = false;
-    const char *at = cmdline;
 
-    while (*at) {
-        const char *end = word_end(at);
+    while (**at) {
+        const char *word = *at;
+        const char *end = word_end(word);
         size_t length;
 
-        if (*at == '"') {
-            at++; /* the boot loader quotes whole words */
+        for (*at = end; is_blank(**at); (*at)++) {
         }
-        length = (size_t)(end - at);
-        if (length >= key_length && memcmp(at, key, key_length) == 0) {
-            if (length == key_length) {
-                copy_value(end, end, value, size);
-                found = true;
-            } else if (at[key_length] == '=') {
-                copy_value(at + key_length + 1, end, value, size);
-                found = true;
-            }
+        if (*word == '"') {
+            word++; /* the boot loader quotes whole words */
         }
-        for (at = end; is_blank(*at); at++) {
+        length = (size_t)(end - word);
+        if (length < key_length || memcmp(word, key, key_length) != 0) {
+            continue;
         }
+        if (length == key_length) {
+            copy_value(end, end, value, size);
+            return true;
+        }
+        if (word[key_length] == '=') {
+            copy_value(word + key_length + 1, end, value, size);
+            return true;
+        }
+    }
+    return false;
+}
+
+bool cmdline_option(const char *cmdline, const char *key, char *value, size_t size)
+{
+    bool found = false;
+
+    while (cmdline_next(&cmdline, key, value, size)) {
+        found = true;
     }
     return found;
 }

@@ -12,4 +12,8 @@
  * 1, bytes); true if there. A bare `key` has the value "". */
 bool cmdline_option(const char *cmdline, const char *key, char *value, size_t size);
 
+/** As cmdline_option, but the first one from `*at` on, which moves past it: for options that can be
+ * there several times. */
+bool cmdline_next(const char **at, const char *key, char *value, size_t size);
+
 #endif

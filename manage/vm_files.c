@@ -33,11 +33,15 @@ static void read_file(const struct boot_module *module,
     kfree(descriptions);
 }
 
+/* The accounts' file describes no VMs (manage/access/accounts_config.h). */
 static bool is_description(const struct boot_module *module)
 {
     const char *dot = strrchr(module->name, '.');
+    char accounts[64];
 
-    return dot && strcmp(dot, ".json") == 0;
+    return dot && strcmp(dot, ".json") == 0 &&
+           !(boot_option("accounts", accounts, sizeof(accounts)) &&
+             strcmp(module->name, accounts) == 0);
 }
 
 void vm_files_read(void (*use)(void *context, const struct vm_description *description),

@@ -15,6 +15,7 @@
 /* Sizes of strings with their final NUL. */
 #define ACCESS_NAME_SIZE     32
 #define ACCESS_PASSWORD_SIZE 128
+#define ACCESS_PASSWORD_MIN  8u /* bytes */
 #define ACCESS_TOKEN_SIZE    44 /* 32 random bytes in base64url */
 #define ACCESS_SESSION_SIZE  17 /* a session's id, which is no secret */
 #define ACCESS_PEER_SIZE     48
@@ -38,8 +39,10 @@ enum access_result {
     ACCESS_TOO_MANY, /* wrong too often: not even looked at, try again later */
 };
 
-/** Who sends these fields (NULL where they are not there): Authorization (Basic), X-Auth-Token,
- * Cookie. A session that is used lives on. On ACCESS_TOO_MANY *retry_after is in seconds. */
+/** Who sends these fields (NULL where they are not there): X-Auth-Token, else Authorization
+ * (Basic), else Cookie; the cookie of a session that has ended is ACCESS_NO_CREDENTIALS. A session
+ * that is used lives on. On ACCESS_TOO_MANY *retry_after is in seconds. A password that was not
+ * seen before takes some 10 ms, others run meanwhile. */
 enum access_result access_identify(const char *authorization, const char *x_auth_token,
                                    const char *cookie, const char *peer, uint64_t now,
                                    struct access_identity *who, unsigned *retry_after);
@@ -62,6 +65,10 @@ bool access_session(unsigned index, uint64_t now, struct access_session *session
 bool access_find_session(const char *id, uint64_t now, struct access_session *session);
 /** 0 or -ENOENT. */
 int access_close_session(const char *id);
+/** Whether somebody who was identified some time ago still may what they might then: the session
+ * has not ended, the account is as it was. For connections that stay. It is no use of the session.
+ */
+bool access_holds(const struct access_identity *who, uint64_t now);
 /** Seconds without a request after which a session ends (Redfish SessionTimeout, 30 .. 86400). */
 unsigned access_session_timeout(void);
 /** 0 or -EINVAL. */

@@ -61,6 +61,21 @@ static void test_cuts(void **state)
     assert_memory_equal(value, "\0zz", 4);
 }
 
+static void test_several(void **state)
+{
+    const char *at = "  user=1 x user=\"2 3\" users=4 user \"user=5 6\"";
+    static const char *const expected[] = {"1", "2 3", "", "5 6"};
+    char value[16];
+
+    (void)state;
+    for (unsigned i = 0; i < 4; i++) {
+        assert_true(cmdline_next(&at, "user", value, sizeof(value)));
+        assert_string_equal(value, expected[i]);
+    }
+    assert_false(cmdline_next(&at, "user", value, sizeof(value)));
+    assert_false(cmdline_next(&at, "user", value, sizeof(value)));
+}
+
 static void test_boot_option(void **state)
 {
     char value[8];
@@ -75,9 +90,8 @@ static void test_boot_option(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_finds),
-        cmocka_unit_test(test_does_not_find),
-        cmocka_unit_test(test_cuts),
+        cmocka_unit_test(test_finds),       cmocka_unit_test(test_does_not_find),
+        cmocka_unit_test(test_cuts),        cmocka_unit_test(test_several),
         cmocka_unit_test(test_boot_option),
     };
 
