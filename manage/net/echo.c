@@ -4,18 +4,22 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include <lwip/altcp.h>
 #include <lwip/prot/iana.h>
 #include <lwip/tcp.h>
 #include <lwip/udp.h>
 
+#include "manage/net/tls/tls.h"
+
 #define PORT        7u
+#define TLS_PORT    4433u
 #define POLL_SLOWLY 4u   /* half seconds */
 #define IDLE_POLLS  150u /* five minutes without a byte, and the connection ends */
 
 /* A connection. What has come and is not sent yet is a chain of packets, and the peer's window
  * opens by what is sent: so it is never more than one window. */
 struct connection {
-    struct tcp_pcb *pcb;
+    struct altcp_pcb *pcb;
     struct pbuf *waiting;
     unsigned idle;
     bool closing; /* the peer has sent its last */
@@ -34,16 +38,16 @@ static void forget(struct connection *connection)
 /* ERR_ABRT if the connection had to be cut off, as lwIP wants to be told. */
 static err_t end(struct connection *connection)
 {
-    struct tcp_pcb *pcb = connection->pcb;
+    struct altcp_pcb *pcb = connection->pcb;
 
-    tcp_arg(pcb, NULL);
-    tcp_recv(pcb, NULL);
-    tcp_sent(pcb, NULL);
-    tcp_poll(pcb, NULL, 0);
-    tcp_err(pcb, NULL);
+    altcp_arg(pcb, NULL);
+    altcp_recv(pcb, NULL);
+    altcp_sent(pcb, NULL);
+    altcp_poll(pcb, NULL, 0);
+    altcp_err(pcb, NULL);
     forget(connection);
-    if (tcp_close(pcb) != ERR_OK) {
-        tcp_abort(pcb);
+    if (altcp_close(pcb) != ERR_OK) {
+        altcp_abort(pcb);
         return ERR_ABRT;
     }
     return ERR_OK;
@@ -52,14 +56,14 @@ static err_t end(struct connection *connection)
 /* Sends what there is room for; ends the connection when nothing is left and nothing will come. */
 static err_t pump(struct connection *connection)
 {
-    struct tcp_pcb *pcb = connection->pcb;
+    struct altcp_pcb *pcb = connection->pcb;
 
     while (connection->waiting) {
         struct pbuf *first = connection->waiting;
         u16_t length = first->len;
 
-        if (length > tcp_sndbuf(pcb) ||
-            tcp_write(pcb, first->payload, length, TCP_WRITE_FLAG_COPY) != ERR_OK) {
+        if (length > altcp_sndbuf(pcb) ||
+            altcp_write(pcb, first->payload, length, TCP_WRITE_FLAG_COPY) != ERR_OK) {
             break; /* there will be room when something is acknowledged */
         }
         connection->waiting = first->next;
@@ -67,16 +71,16 @@ static err_t pump(struct connection *connection)
             pbuf_ref(connection->waiting);
         }
         pbuf_free(first);
-        tcp_recved(pcb, length);
+        altcp_recved(pcb, length);
     }
-    (void)tcp_output(pcb);
+    (void)altcp_output(pcb);
     if (connection->closing && !connection->waiting) {
         return end(connection);
     }
     return ERR_OK;
 }
 
-static err_t receive(void *argument, struct tcp_pcb *pcb, struct pbuf *packet, err_t error)
+static err_t receive(void *argument, struct altcp_pcb *pcb, struct pbuf *packet, err_t error)
 {
     struct connection *connection = argument;
 
@@ -93,7 +97,7 @@ static err_t receive(void *argument, struct tcp_pcb *pcb, struct pbuf *packet, e
     return pump(connection);
 }
 
-static err_t sent(void *argument, struct tcp_pcb *pcb, u16_t length)
+static err_t sent(void *argument, struct altcp_pcb *pcb, u16_t length)
 {
     struct connection *connection = argument;
 
@@ -103,12 +107,12 @@ static err_t sent(void *argument, struct tcp_pcb *pcb, u16_t length)
     return pump(connection);
 }
 
-static err_t poll(void *argument, struct tcp_pcb *pcb)
+static err_t poll(void *argument, struct altcp_pcb *pcb)
 {
     struct connection *connection = argument;
 
     if (++connection->idle > IDLE_POLLS) {
-        tcp_abort(pcb); /* and failed() is called */
+        altcp_abort(pcb); /* and failed() is called */
         return ERR_ABRT;
     }
     return pump(connection);
@@ -121,7 +125,7 @@ static void failed(void *argument, err_t error)
     forget(argument);
 }
 
-static err_t accepted(void *argument, struct tcp_pcb *pcb, err_t error)
+static err_t accepted(void *argument, struct altcp_pcb *pcb, err_t error)
 {
     (void)argument;
     if (error != ERR_OK || !pcb) {
@@ -130,15 +134,15 @@ static err_t accepted(void *argument, struct tcp_pcb *pcb, err_t error)
     for (unsigned i = 0; i < MEMP_NUM_TCP_PCB; i++) {
         if (!connections[i].pcb) {
             connections[i].pcb = pcb;
-            tcp_arg(pcb, &connections[i]);
-            tcp_recv(pcb, receive);
-            tcp_sent(pcb, sent);
-            tcp_poll(pcb, poll, POLL_SLOWLY);
-            tcp_err(pcb, failed);
+            altcp_arg(pcb, &connections[i]);
+            altcp_recv(pcb, receive);
+            altcp_sent(pcb, sent);
+            altcp_poll(pcb, poll, POLL_SLOWLY);
+            altcp_err(pcb, failed);
             return ERR_OK;
         }
     }
-    tcp_abort(pcb);
+    altcp_abort(pcb);
     return ERR_ABRT;
 }
 
@@ -150,19 +154,29 @@ static void datagram(void *argument, struct udp_pcb *pcb, struct pbuf *packet,
     pbuf_free(packet);
 }
 
-int net_echo_start(void)
+static int serve(altcp_allocator_t *allocator, u16_t port)
 {
-    struct tcp_pcb *tcp = tcp_new_ip_type(IPADDR_TYPE_ANY);
-    struct tcp_pcb *listening = NULL;
-    struct udp_pcb *udp = udp_new_ip_type(IPADDR_TYPE_ANY);
+    struct altcp_pcb *pcb = altcp_new_ip_type(allocator, IPADDR_TYPE_ANY);
+    struct altcp_pcb *listening = NULL;
 
-    if (tcp && tcp_bind(tcp, IP_ANY_TYPE, PORT) == ERR_OK) {
-        listening = tcp_listen(tcp);
+    if (pcb && altcp_bind(pcb, IP_ANY_TYPE, port) == ERR_OK) {
+        listening = altcp_listen(pcb);
     }
-    if (!listening || !udp || udp_bind(udp, IP_ANY_TYPE, PORT) != ERR_OK) {
+    if (!listening) {
         return -ENOMEM;
     }
-    tcp_accept(listening, accepted);
+    altcp_accept(listening, accepted);
+    return 0;
+}
+
+int net_echo_start(void)
+{
+    struct udp_pcb *udp = udp_new_ip_type(IPADDR_TYPE_ANY);
+
+    if (!udp || udp_bind(udp, IP_ANY_TYPE, PORT) != ERR_OK || serve(NULL, PORT) ||
+        (tls_allocator() && serve(tls_allocator(), TLS_PORT))) {
+        return -ENOMEM;
+    }
     udp_recv(udp, datagram, NULL);
     return 0;
 }

@@ -1,5 +1,6 @@
 /*
- * The echo service (RFC 862) on TCP and UDP port 7: sends back what it gets. For tests.
+ * The echo service (RFC 862) on TCP and UDP port 7, and by TLS on port 4433 if there is TLS: sends
+ * back what it gets. For tests.
  */
 #ifndef MANAGE_NET_ECHO_H
 #define MANAGE_NET_ECHO_H

@@ -18,6 +18,7 @@
 #include "manage/net/services.h"
 #include "manage/net/settings.h"
 #include "manage/net/status.h"
+#include "manage/net/tls/tls.h"
 
 #define NS_PER_MS UINT64_C(1000000)
 
@@ -98,9 +99,13 @@ static void run(void *context)
     lwip_init();
     net_addresses_watch();
     if (net_interface_start(&interface, nic, &settings) ||
-        net_services_start(&interface.netif, &settings) || (settings.echo && net_echo_start())) {
+        net_services_start(&interface.netif, &settings)) {
         log_error("net: no memory; the network is off");
         return;
+    }
+    (void)tls_start(&interface.netif, &settings); /* which logs; there is more than TLS */
+    if (settings.echo && net_echo_start()) {
+        log_error("net: no memory for the echo service");
     }
     serve();
 }
