@@ -9,14 +9,16 @@
 #include "kernel/log.h"
 #include "kernel/memory/frames.h"
 #include "kernel/memory/heap.h"
+#include "kernel/mutex.h"
 #include "kernel/smp.h"
 #include "kernel/thread.h"
 #include "kernel/time.h"
 
-#define ROUNDS      200u
-#define GENERATIONS 50u
-#define SLEEP_NS    UINT64_C(3000000)
-#define PATIENCE_NS UINT64_C(5000000000)
+#define ROUNDS         200u
+#define GENERATIONS    50u
+#define SLEEP_NS       UINT64_C(3000000)
+#define PATIENCE_NS    UINT64_C(5000000000)
+#define MUTEX_SLEEP_NS UINT64_C(50000)
 
 static struct thread *_Atomic judge;
 
@@ -156,6 +158,53 @@ static void test_sleep(void)
     log_info("selftest threads: woke %lu ns after its time", late);
 }
 
+static struct mutex mutex;
+/* Guarded by it. */
+static unsigned inside;
+static unsigned passes;
+static unsigned overlaps;
+
+/* Sleeps now and then while it has the mutex, so that the others queue up. */
+static void contend(void *context)
+{
+    (void)context;
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        mutex_lock(&mutex);
+        overlaps += inside++ != 0;
+        if (round % 8 == 0) {
+            thread_yield();
+        }
+        if (round % 64 == 0) {
+            thread_sleep_until(time_ns() + MUTEX_SLEEP_NS);
+        }
+        overlaps += --inside != 0;
+        passes++;
+        mutex_unlock(&mutex);
+    }
+    atomic_fetch_add(&ended, 1);
+    thread_wake(judge);
+}
+
+static void test_mutex(void)
+{
+    uint64_t deadline = time_ns() + PATIENCE_NS;
+    unsigned started = 0;
+
+    atomic_store(&ended, 0);
+    for (unsigned i = 0; i < 2 * smp_count(); i++) {
+        started += start_on(smp_cpu(i % smp_count()), NULL, "contender", contend, NULL);
+    }
+    while (atomic_load(&ended) < started && time_ns() < deadline) {
+        thread_block_until(deadline);
+    }
+    check(atomic_load(&ended) == started, "a mutex was not handed on");
+    mutex_lock(&mutex);
+    check(mutex_is_mine(&mutex), "a mutex has no owner");
+    check(overlaps == 0, "two threads had a mutex at the same time");
+    check(passes == started * ROUNDS, "what a mutex guards was changed by two at the same time");
+    mutex_unlock(&mutex);
+}
+
 static void run(void *context)
 {
     (void)context;
@@ -163,6 +212,7 @@ static void run(void *context)
     for (unsigned i = 0; i < smp_count(); i++) {
         test_wake(this_cpu(), smp_cpu(i));
     }
+    test_mutex();
     test_ends();
     selftest_measure_scheduler();
     log_info("selftest threads: %s on %u CPUs", failures ? "FAILED" : "passed", smp_count());
