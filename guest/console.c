@@ -1,15 +1,20 @@
 #include "guest/console.h"
 
+#include <string.h>
+
 static bool put(struct console *console, uint8_t byte)
 {
+    if (!console->ring) {
+        return true;
+    }
     if (console_waiting(console) == CONSOLE_OUTPUT_SIZE) {
         if (!console->hidden) {
             return false;
         }
-        console->output_tail++;
+        console->shown++;
         console->dropped++;
     }
-    console->output[console->output_head++ % CONSOLE_OUTPUT_SIZE] = byte;
+    console->ring[console->sent++ % CONSOLE_RING_SIZE] = byte;
     return true;
 }
 
@@ -17,42 +22,116 @@ bool console_send(struct console *console, uint8_t byte)
 {
     bool first;
     bool sent;
+    bool watched;
 
     spin_lock(&console->lock);
     first = console_waiting(console) == 0;
     sent = put(console, byte);
+    watched = console->watched && sent;
+    if (watched) {
+        console->watched = false;
+    }
     spin_unlock(&console->lock);
     if (first && console->notify) {
         console->notify();
     }
+    if (watched) {
+        console->watcher();
+    }
     return sent;
+}
+
+/* With the lock: they are there. */
+static void copy(const struct console *console, uint64_t position, uint8_t *bytes, size_t count)
+{
+    size_t offset = position % CONSOLE_RING_SIZE;
+    size_t to_end = CONSOLE_RING_SIZE - offset;
+
+    if (to_end > count) {
+        to_end = count;
+    }
+    memcpy(bytes, console->ring + offset, to_end);
+    memcpy(bytes + to_end, console->ring, count - to_end);
 }
 
 size_t console_read(struct console *console, uint8_t *bytes, size_t size)
 {
-    size_t count = 0;
+    size_t count;
 
     spin_lock(&console->lock);
-    while (count < size && console_waiting(console) > 0) {
-        bytes[count++] = console->output[console->output_tail++ % CONSOLE_OUTPUT_SIZE];
+    count = console_waiting(console);
+    if (count > size) {
+        count = size;
+    }
+    if (count > 0) {
+        copy(console, console->shown, bytes, count);
+        console->shown += count;
     }
     spin_unlock(&console->lock);
     return count;
 }
 
+size_t console_read_at(struct console *console, uint64_t *position, uint8_t *bytes, size_t size)
+{
+    uint64_t oldest;
+    size_t count = 0;
+
+    spin_lock(&console->lock);
+    oldest = console->sent > CONSOLE_RING_SIZE ? console->sent - CONSOLE_RING_SIZE : 0;
+    if (*position < oldest) {
+        *position = oldest;
+    }
+    if (*position < console->sent) {
+        count = console->sent - *position < size ? console->sent - *position : size;
+        copy(console, *position, bytes, count);
+        *position += count;
+    }
+    spin_unlock(&console->lock);
+    return count;
+}
+
+bool console_watch(struct console *console, uint64_t sent)
+{
+    bool nothing_new;
+
+    spin_lock(&console->lock);
+    nothing_new = console->sent <= sent;
+    console->watched |= nothing_new;
+    spin_unlock(&console->lock);
+    return nothing_new;
+}
+
+uint64_t console_sent(struct console *console)
+{
+    uint64_t sent;
+
+    spin_lock(&console->lock);
+    sent = console->sent;
+    spin_unlock(&console->lock);
+    return sent;
+}
+
 bool console_type(struct console *console, uint8_t byte)
 {
-    if (console->input_head - console->input_tail == CONSOLE_INPUT_SIZE) {
-        return false;
+    uint32_t head;
+    bool room;
+
+    spin_lock(&console->lock);
+    head = console->input_head;
+    room = head - __atomic_load_n(&console->input_tail, __ATOMIC_ACQUIRE) != CONSOLE_INPUT_SIZE;
+    if (room) {
+        console->input[head % CONSOLE_INPUT_SIZE] = byte;
+        __atomic_store_n(&console->input_head, head + 1, __ATOMIC_RELEASE);
     }
-    console->input[console->input_head++ % CONSOLE_INPUT_SIZE] = byte;
-    return true;
+    spin_unlock(&console->lock);
+    return room;
 }
 
 size_t console_typed(const struct console *console, const uint8_t **bytes)
 {
+    uint32_t head = __atomic_load_n(&console->input_head, __ATOMIC_ACQUIRE);
     uint32_t first = console->input_tail % CONSOLE_INPUT_SIZE;
-    uint32_t count = console->input_head - console->input_tail;
+    uint32_t count = head - console->input_tail;
 
     *bytes = &console->input[first];
     return count < CONSOLE_INPUT_SIZE - first ? count : CONSOLE_INPUT_SIZE - first;
@@ -60,5 +139,5 @@ size_t console_typed(const struct console *console, const uint8_t **bytes)
 
 void console_typed_taken(struct console *console, size_t count)
 {
-    console->input_tail += (uint32_t)count;
+    __atomic_store_n(&console->input_tail, console->input_tail + (uint32_t)count, __ATOMIC_RELEASE);
 }

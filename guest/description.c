@@ -314,36 +314,94 @@ static int read_vms(struct json_reader *reader, const struct json_field *field, 
     return 0;
 }
 
+static const struct json_field document_fields[] = {{"vms", read_vms, 0, 0, true}};
+
 static int read_document(struct json_reader *reader, struct vm_description *out, unsigned max,
                          unsigned *count)
 {
-    static const struct json_field fields[] = {{"vms", read_vms, 0, 0, true}};
     json_value list = 0;
     unsigned present;
-    int error = json_read_object(reader, "the file", fields, 1, 0, &list, &present);
+    int error = json_read_object(reader, "the file", document_fields, 1, 0, &list, &present);
 
     return error != 0 ? error : read_list(reader, list, out, max, count);
+}
+
+/* Parses the text. Its errors are reported, but for the want of memory. */
+static int parse_text(struct json_reader *reader, const char *text, size_t length)
+{
+    struct json_error syntax;
+    int error = json_parse(&reader->json, text, length, &syntax);
+
+    if (error == -EINVAL) {
+        json_report(reader, syntax.offset, "no JSON: %s", syntax.message);
+    }
+    return error;
+}
+
+static int report_no_memory(struct json_reader *reader)
+{
+    char message[JSON_MESSAGE_SIZE];
+
+    snprintf(message, sizeof(message), "%s: no memory to read it", reader->file);
+    reader->report(reader->context, message);
+    return -ENOMEM;
 }
 
 int description_parse(const char *file, const char *text, size_t length, struct vm_description *out,
                       unsigned max, unsigned *count, description_report_fn report, void *context)
 {
     struct json_reader reader = {.file = file, .report = report, .context = context};
-    struct json_error syntax;
+    int error;
 
     *count = 0;
-    int error = json_parse(&reader.json, text, length, &syntax);
+    error = parse_text(&reader, text, length);
     if (error == 0) {
         error = read_document(&reader, out, max, count);
         json_free(&reader.json);
-    } else if (error == -EINVAL) {
-        json_report(&reader, syntax.offset, "no JSON: %s", syntax.message);
     }
-    if (error == -ENOMEM) {
-        char message[JSON_MESSAGE_SIZE];
+    return error == -ENOMEM ? report_no_memory(&reader) : error;
+}
 
-        snprintf(message, sizeof(message), "%s: no memory to read it", file);
-        report(context, message);
+/* True if the document is an object whose first key is "vms", as no VM's is. */
+static bool is_list(const struct json *json)
+{
+    char key[sizeof("vms")];
+
+    return json_type(json, 0) == JSMN_OBJECT && json_size(json, 0) > 0 &&
+           json_string(json, 1, key, sizeof(key)) == 3 && strcmp(key, "vms") == 0;
+}
+
+/* The only VM in a list of them. */
+static int find_only_vm(struct json_reader *reader, json_value *vm)
+{
+    json_value list = 0;
+    unsigned present;
+    int error = json_read_object(reader, "the description", document_fields, 1, 0, &list, &present);
+
+    if (error == 0 && json_size(&reader->json, list) != 1) {
+        error = json_report(reader, json_offset(&reader->json, list),
+                            "\"vms\" has %u VMs here, where one is wanted",
+                            json_size(&reader->json, list));
     }
+    *vm = list + 1;
     return error;
+}
+
+int description_parse_one(const char *source, const char *text, size_t length,
+                          struct vm_description *out, description_report_fn report, void *context)
+{
+    struct json_reader reader = {.file = source, .report = report, .context = context};
+    json_value vm = 0;
+    int error = parse_text(&reader, text, length);
+
+    if (error == 0) {
+        if (is_list(&reader.json)) {
+            error = find_only_vm(&reader, &vm);
+        }
+        if (error == 0) {
+            error = read_vm(&reader, vm, out);
+        }
+        json_free(&reader.json);
+    }
+    return error == -ENOMEM ? report_no_memory(&reader) : error;
 }

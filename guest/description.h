@@ -9,7 +9,7 @@
  *                    "modules": ["data", {"name": "more", "cmdline": "x=1"}]},
  *      "sched": {"weight": 200, "cap": 50, "cpus": "1-3"}, "autostart": false}]}
  *
- * Images are named by boot module. Pure: needs nothing but the heap.
+ * Images go by their names. Pure: needs nothing but the heap.
  */
 #ifndef GUEST_DESCRIPTION_H
 #define GUEST_DESCRIPTION_H
@@ -82,5 +82,13 @@ typedef void (*description_report_fn)(void *context, const char *message);
  */
 int description_parse(const char *file, const char *text, size_t length, struct vm_description *out,
                       unsigned max, unsigned *count, description_report_fn report, void *context);
+
+/**
+ * Parses the text of one VM's description: its object alone, or a list of VMs that holds just this
+ * one. `source` stands in messages where a file's name would. 0, -EINVAL or -ENOMEM, after one
+ * report.
+ */
+int description_parse_one(const char *source, const char *text, size_t length,
+                          struct vm_description *out, description_report_fn report, void *context);
 
 #endif

@@ -93,6 +93,18 @@ void guest_memory_forget(struct guest_memory *memory)
     }
 }
 
+uint64_t guest_memory_touched(const struct guest_memory *memory)
+{
+    uint64_t touched = 0;
+
+    for (size_t i = 0; i < memory->block_count; i++) {
+        if (__atomic_load_n(&memory->blocks[i].cleared, __ATOMIC_RELAXED)) {
+            touched += GUEST_BLOCK_SIZE;
+        }
+    }
+    return touched;
+}
+
 struct guest_block *guest_memory_block(struct guest_memory *memory, uint64_t guest_phys,
                                        uint64_t *block_start)
 {

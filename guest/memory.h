@@ -53,6 +53,9 @@ void guest_memory_destroy(struct guest_memory *memory);
 /** Marks all blocks as to be cleared again before their next use (VM reset). */
 void guest_memory_forget(struct guest_memory *memory);
 
+/** Bytes of RAM that were ever used since the VM was made or reset. Any CPU, as of a moment ago. */
+uint64_t guest_memory_touched(const struct guest_memory *memory);
+
 /** The block behind `guest_phys`, cleared if it was not yet; NULL if there is no RAM.
  * `*block_start` is the guest-physical address of its first byte. */
 struct guest_block *guest_memory_block(struct guest_memory *memory, uint64_t guest_phys,

@@ -39,6 +39,7 @@ struct vcpu {
     bool waits_for_startup; /* since INIT, or since RESET if it is not the first */
     struct thread *thread;  /* runs it; NULL before vm_start */
     uint64_t run_time;      /* ns of CPU time, when its thread has ended */
+    uint64_t steal_time;    /* ns for which that waited for a CPU */
     /* Any CPU, atomically. */
     unsigned signals; /* VCPU_... bits that it has to look at before it enters the guest again */
     uint8_t startup_vector;

@@ -28,6 +28,15 @@ static void say_first_entry(void)
     }
 }
 
+static void tell_change(const struct vm *vm)
+{
+    void (*changed)(void) = vm->changed;
+
+    if (changed) {
+        changed();
+    }
+}
+
 /* All vCPUs have stopped. Does what is asked for until there is nothing more; true if the VM has
  * come to its end. */
 static bool do_requests(struct vm *vm)
@@ -44,13 +53,16 @@ static bool do_requests(struct vm *vm)
             if (vm_restart(vm)) {
                 vm_stop(vm, "the reset failed");
             }
+            tell_change(vm);
         } else if (requests & VM_REQUEST_PAUSE) {
             if (!vm_drop_pause(vm)) {
                 vm_begin_pause(vm);
+                tell_change(vm);
                 thread_block();
             }
         } else {
             vm_end_pause(vm);
+            tell_change(vm);
             return false;
         }
     }
@@ -127,10 +139,10 @@ static struct thread *waiting_sibling(const struct vcpu *vcpu)
 /* The last that a thread does with its VM. */
 static void leave(struct vm *vm)
 {
-    void (*ended)(void) = vm->ended;
+    void (*changed)(void) = vm->changed;
 
-    if (__atomic_sub_fetch(&vm->threads, 1, __ATOMIC_SEQ_CST) == 0 && ended) {
-        ended();
+    if (__atomic_sub_fetch(&vm->threads, 1, __ATOMIC_SEQ_CST) == 0 && changed) {
+        changed();
     }
 }
 
@@ -170,6 +182,7 @@ static void serve(void *context)
         }
     }
     vcpu->run_time = thread_run_time(thread_current());
+    vcpu->steal_time = thread_wait_time(thread_current());
     leave(vcpu->vm);
 }
 

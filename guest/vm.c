@@ -9,7 +9,6 @@
 #include "guest/acpi_tables.h"
 #include "guest/layout.h"
 #include "guest/loader/loader.h"
-#include "kernel/boot/boot_info.h"
 #include "kernel/cpu/interrupts.h"
 #include "kernel/cpu/percpu.h"
 #include "kernel/cpu/x86.h"
@@ -43,6 +42,17 @@ static uint64_t vm_clock(void *context)
     const struct vm *vm = context;
 
     return time_ns() - vm->clock_start;
+}
+
+/* Why it cannot be made or started again: for the log, and for whoever asked. */
+static void __attribute__((format(printf, 2, 3))) explain(struct vm *vm, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(vm->stop_reason, sizeof(vm->stop_reason), format, arguments);
+    va_end(arguments);
+    log_error("vm %s: %s", vm->description.name, vm->stop_reason);
 }
 
 static void host_cpuid(uint32_t leaf, uint32_t subleaf, struct cpuid_registers *answer)
@@ -106,51 +116,23 @@ void vm_stop(struct vm *vm, const char *format, ...)
     vm_request(vm, VM_REQUEST_STOP);
 }
 
-/* The image of that name among the boot modules; data NULL if there is none. */
-static struct guest_image find_image(const char *name)
-{
-    const struct boot_module *module = boot_module_find(name);
-    struct guest_image image = {.name = name};
-
-    if (module) {
-        image.data = module->data;
-        image.size = module->size;
-    }
-    return image;
-}
-
-static int missing_image(const char *name, char *reason, size_t size)
-{
-    snprintf(reason, size, "%s: the boot loader handed over no module of that name", name);
-    return -ENOENT;
-}
-
 static int load_images(struct vm *vm, struct boot_state *state, char *reason, size_t size)
 {
     const struct vm_description *description = &vm->description;
-    struct guest_image image = find_image(description->image);
+    const struct vm_images *images = &vm->images;
+    bool once = images->once.data && vm->resets == 0;
+    struct guest_image image = once ? images->once : images->image;
     struct multiboot_boot multiboot = {.image = image, .cmdline = description->cmdline};
-    struct linux_boot linux_boot = {.kernel = image, .cmdline = description->cmdline};
+    struct linux_boot linux_boot = {
+        .kernel = image, .initrd = images->initrd, .cmdline = description->cmdline};
 
-    if (!image.data) {
-        return missing_image(description->image, reason, size);
-    }
-    if (description->boot == BOOT_KIND_LINUX) {
-        if (description->initrd[0]) {
-            linux_boot.initrd = find_image(description->initrd);
-            if (!linux_boot.initrd.data) {
-                return missing_image(description->initrd, reason, size);
-            }
-        }
+    if ((once ? images->once_boot : images->boot) == BOOT_KIND_LINUX) {
         return load_linux(&vm->memory, &linux_boot, state, reason, size);
     }
     multiboot.module_count = description->module_count;
     for (unsigned i = 0; i < description->module_count; i++) {
-        multiboot.modules[i].image = find_image(description->modules[i].name);
+        multiboot.modules[i].image = images->modules[i];
         multiboot.modules[i].cmdline = description->modules[i].cmdline;
-        if (!multiboot.modules[i].image.data) {
-            return missing_image(description->modules[i].name, reason, size);
-        }
     }
     return load_multiboot(&vm->memory, &multiboot, state, reason, size);
 }
@@ -191,8 +173,7 @@ static int map_loaded(struct vm *vm)
                                     GUEST_BLOCK_SIZE, VIRT_PROT_ALL, VIRT_MEMORY_WRITE_BACK);
         }
         if (error) {
-            log_error("vm %s: no memory for its page tables: error %d", vm->description.name,
-                      error);
+            explain(vm, "no memory for its page tables: error %d", error);
             return error;
         }
     }
@@ -212,11 +193,11 @@ static int load(struct vm *vm)
     /* The tables first: loaders tell the guest where they are. */
     error = write_acpi_tables(vm);
     if (error) {
-        log_error("vm %s: the ACPI tables do not fit: error %d", vm->description.name, error);
+        explain(vm, "the ACPI tables do not fit: error %d", error);
     } else {
         error = load_images(vm, state, reason, sizeof(reason));
         if (error) {
-            log_error("vm %s: %s", vm->description.name, reason);
+            explain(vm, "%s", reason);
         }
     }
     if (!error) {
@@ -254,8 +235,8 @@ static int build(struct vm *vm)
     bool interrupts;
 
     if (error) {
-        log_error("vm %s: no memory: wants %lu MiB, %lu MiB are free", vm->description.name,
-                  vm->description.memory >> 20, frames_free() * FRAME_SIZE >> 20);
+        explain(vm, "no memory: wants %lu MiB, %lu MiB are free", vm->description.memory >> 20,
+                frames_free() * FRAME_SIZE >> 20);
         return error;
     }
     if (read_cr4() & CR4_OSXSAVE) {
@@ -296,7 +277,8 @@ static int build(struct vm *vm)
     return error;
 }
 
-int vm_create(struct vm **vm, const struct vm_description *description, struct console *console)
+int vm_create(struct vm **vm, const struct vm_description *description,
+              const struct vm_images *images, struct console *console, char *reason, size_t size)
 {
     struct vm *made;
     int error;
@@ -307,15 +289,21 @@ int vm_create(struct vm **vm, const struct vm_description *description, struct c
         made->vcpus = kzalloc(description->vcpus * sizeof(*made->vcpus));
     }
     if (!made || !made->vcpus) {
-        log_error("vm %s: the kernel heap is exhausted", description->name);
+        snprintf(reason, size, "the kernel heap is exhausted");
+        log_error("vm %s: %s", description->name, reason);
         kfree(made);
         return -ENOMEM;
     }
     made->description = *description;
+    made->images = *images;
     made->console = console;
     error = build(made);
     if (error) {
+        if (made->stop_reason[0] == '\0') {
+            explain(made, "no memory for its vCPUs and devices (error %d)", error);
+        }
         log_error("vm %s: not started (error %d)", description->name, error);
+        snprintf(reason, size, "%s", made->stop_reason);
         vm_destroy(made);
         return error;
     }

@@ -13,6 +13,7 @@
 #include "guest/bus.h"
 #include "guest/console.h"
 #include "guest/description.h"
+#include "guest/loader/boot_state.h"
 #include "guest/memory.h"
 #include "guest/pc.h"
 #include "guest/policy/control_registers.h"
@@ -39,14 +40,28 @@ enum vm_request {
     VM_REQUEST_RESUME = 1u << 3,
 };
 
+/* What a VM is started from, anew at each reset. The bytes stay where they are, and as they are,
+ * until it is destroyed; the names too. */
+struct vm_images {
+    struct guest_image image;
+    enum boot_kind boot;     /* what `image` is */
+    struct guest_image once; /* in its place until the first reset; data NULL: none */
+    enum boot_kind once_boot;
+    struct guest_image initrd;                           /* for a Linux kernel; data NULL: none */
+    struct guest_image modules[DESCRIPTION_MODULES_MAX]; /* as described; for a multiboot image */
+};
+
 struct vm {
     struct vm_description description;
-    unsigned state;      /* enum vm_state; changed under the device lock */
-    unsigned requests;   /* enum vm_request bits; any CPU, atomically */
-    unsigned stopped;    /* vCPUs but the first that have stopped for a request; device lock */
-    unsigned epoch;      /* counts requests that were acted on; device lock */
-    unsigned threads;    /* of its vCPUs that have not ended; atomically */
-    void (*ended)(void); /* told when the last of them has; NULL: nobody */
+    struct vm_images images;
+    unsigned state;    /* enum vm_state; changed under the device lock */
+    unsigned requests; /* enum vm_request bits; any CPU, atomically */
+    unsigned stopped;  /* vCPUs but the first that have stopped for a request; device lock */
+    unsigned epoch;    /* counts requests that were acted on; device lock */
+    unsigned threads;  /* of its vCPUs that have not ended; atomically */
+    /* Told, by a vCPU's thread, when its state has changed, it was reset, or the last of its
+     * threads has ended; NULL: nobody. */
+    void (*changed)(void);
     uint64_t paused_tsc; /* host TSC when it was paused; device lock */
 
     struct spinlock device_lock;
@@ -75,10 +90,11 @@ struct vm {
 };
 
 /**
- * Makes a VM and loads its images (boot modules by name). 0, or a negative errno with the reason
- * logged; then nothing is kept and *vm is NULL. By a thread, which may be busy with it for a while.
+ * Makes a VM and loads its images. 0, or a negative errno and why in `reason` (logged, too); then
+ * nothing is kept and *vm is NULL. By a thread, which may be busy with it for a while.
  */
-int vm_create(struct vm **vm, const struct vm_description *description, struct console *console);
+int vm_create(struct vm **vm, const struct vm_description *description,
+              const struct vm_images *images, struct console *console, char *reason, size_t size);
 /** Gives everything back. It was never started, or it has vm_ended. */
 void vm_destroy(struct vm *vm);
 
@@ -110,6 +126,13 @@ int vm_reset(struct vm *vm);
 int vm_press_power_button(struct vm *vm);
 /** Cuts its power. */
 int vm_kill(struct vm *vm);
+/** Sends its first vCPU an NMI; a paused one gets it when it goes on. */
+int vm_inject_nmi(struct vm *vm);
+/** Changes the weight of each vCPU and the cap of all (kernel/thread.h), 0: as it is. -EOPNOTSUPP
+ * if there is no cap to change; -ERANGE; -EBUSY if more is reserved than that. */
+int vm_set_share(struct vm *vm, uint32_t weight, uint32_t cap);
+/** True if it runs towards its end, or is there. */
+bool vm_is_ending(const struct vm *vm);
 /** True if it has stopped, and none of its threads is left. */
 bool vm_ended(const struct vm *vm);
 

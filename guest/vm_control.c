@@ -1,5 +1,6 @@
 /*
- * What is done to a VM from outside: pause, resume, reset, power button, power cut.
+ * What is done to a VM from outside: pause, resume, reset, power button, power cut, NMI, its share
+ * of the CPUs.
  */
 #include <errno.h>
 
@@ -118,6 +119,62 @@ int vm_kill(struct vm *vm)
     }
     unlock(vm, interrupts);
     return error;
+}
+
+int vm_inject_nmi(struct vm *vm)
+{
+    bool interrupts = lock(vm);
+    int error = -EINVAL;
+
+    if (is_alive(vm)) {
+        vcpu_signal(&vm->vcpus[0], VCPU_NMI);
+        error = 0;
+    }
+    unlock(vm, interrupts);
+    return error;
+}
+
+static int set_cap(struct vm *vm, uint32_t cap)
+{
+    int error;
+
+    if (!vm->cap) {
+        return -EOPNOTSUPP;
+    }
+    error = thread_cap_set_percent(vm->cap, cap);
+    if (error == 0) {
+        vm->description.sched.cap = cap;
+    }
+    return error == -EINVAL ? -ERANGE : error;
+}
+
+int vm_set_share(struct vm *vm, uint32_t weight, uint32_t cap)
+{
+    bool interrupts = lock(vm);
+    int error = is_alive(vm) ? 0 : -EINVAL;
+
+    /* The cap first: what can be refused comes before what cannot. */
+    if (error == 0 && (weight > DESCRIPTION_WEIGHT_MAX ||
+                       cap > vm->description.vcpus * DESCRIPTION_CAP_PERCENT_MAX)) {
+        error = -ERANGE;
+    }
+    if (error == 0 && cap != 0) {
+        error = set_cap(vm, cap);
+    }
+    for (unsigned i = 0; error == 0 && weight != 0 && i < vm->description.vcpus; i++) {
+        error = thread_set_weight(vm->vcpus[i].thread, weight);
+    }
+    if (error == 0 && weight != 0) {
+        vm->description.sched.weight = weight;
+    }
+    unlock(vm, interrupts);
+    return error;
+}
+
+bool vm_is_ending(const struct vm *vm)
+{
+    return requested(vm) & VM_REQUEST_STOP ||
+           __atomic_load_n(&vm->state, __ATOMIC_SEQ_CST) == VM_STOPPED;
 }
 
 bool vm_ended(const struct vm *vm)

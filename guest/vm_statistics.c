@@ -36,10 +36,12 @@ void vm_vcpu_statistics(struct vm *vm, unsigned index, struct vcpu_statistics *s
         statistics->activity = activity(vm, vcpu);
         statistics->cpu = (int)thread_cpu(vcpu->thread);
         statistics->run_time = thread_run_time(vcpu->thread);
+        statistics->steal_time = thread_wait_time(vcpu->thread);
     } else {
         statistics->activity = VCPU_IS_STOPPED;
         statistics->cpu = -1;
         statistics->run_time = vcpu->run_time;
+        statistics->steal_time = vcpu->steal_time;
     }
     vm_unlock_devices(vm);
     interrupts_restore(interrupts);

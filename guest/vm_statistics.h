@@ -19,8 +19,9 @@ enum vcpu_activity {
 
 struct vcpu_statistics {
     enum vcpu_activity activity;
-    int cpu;           /* index of the CPU its thread is on, -1: it has none */
-    uint64_t run_time; /* ns of CPU time */
+    int cpu;             /* index of the CPU its thread is on, -1: it has none */
+    uint64_t run_time;   /* ns of CPU time */
+    uint64_t steal_time; /* ns in which it could have run, and its CPU was busy with others */
     uint64_t exits;
 };
 

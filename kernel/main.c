@@ -123,10 +123,12 @@ static bool start_virtualization(void)
 
     vmx_apic_virtualization = choose_apic_virtualization();
     if (vmx_probe(&refusal)) {
+        virt_refusal = refusal;
         log_error("no VM can run on this machine: %s", refusal);
         return false;
     }
     if (vmx_enable_cpu()) {
+        virt_refusal = "VT-x could not be switched on, see the log";
         return false;
     }
     for (unsigned i = 1; i < smp_count(); i++) {

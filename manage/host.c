@@ -16,6 +16,7 @@
 #include "kernel/time.h"
 #include "manage/host_console.h"
 #include "manage/host_shell.h"
+#include "manage/machine_parts.h"
 #include "manage/net/net.h"
 #include "manage/vm_cycles.h"
 #include "manage/vms.h"
@@ -52,32 +53,64 @@ void host_init(void)
     host_shell_init(&shell_machine, &console);
     shell_init(&shell, &shell_machine);
     host_console_init(&console, &screen, &shell);
-    vms_init(wake_console);
+    machine_init(wake_console);
 }
 
 void host_define_vms(void)
 {
+    vms_lock();
+    vms_define_all();
+    vms_unlock();
+}
+
+/* The console's list of guests follows the VMs, which others define and delete too. */
+static void follow_vms(void)
+{
     struct managed_vm *vm;
 
-    vms_define_all();
-    for (unsigned i = 0; (vm = vms_get(i)) != NULL; i++) {
-        /* There is one console entry for each of the VMs there can be. */
-        (void)host_console_add(&console, vm->description.name, &vm->console);
+    while ((vm = vms_take_deleted()) != NULL) {
+        host_console_remove(&console, &vm->console); /* may wait for the screen */
+        vms_free(vm);
     }
+    vms_lock();
+    for (unsigned i = 0; (vm = vms_get(i)) != NULL; i++) {
+        if (!vm->listed) {
+            /* No room only as long as one that was deleted just now is still there. */
+            vm->listed = host_console_add(&console, vm->description.name, &vm->console) == 0;
+        }
+    }
+    vms_unlock();
 }
 
 /* Those that start by themselves. What goes wrong has been logged. */
 static void start_vms(void)
 {
     struct managed_vm *vm;
-    char reason[VM_STOP_REASON_SIZE];
+    char reason[MACHINE_REASON_SIZE];
 
+    vms_lock();
     for (unsigned i = 0; (vm = vms_get(i)) != NULL; i++) {
-        if (vm->description.autostart) {
+        if (vm->description.autostart && vm->starts == 0) {
             (void)vms_start(vm, reason, sizeof(reason));
+            vms_unlock(); /* others get a turn */
             log_drain();
+            vms_lock();
         }
     }
+    vms_unlock();
+}
+
+/* A VM that has ended and was not released; NULL if there is none. */
+static struct managed_vm *find_ended(void)
+{
+    struct managed_vm *vm;
+
+    for (unsigned i = 0; (vm = vms_get(i)) != NULL; i++) {
+        if (vms_ended(vm)) {
+            return vm;
+        }
+    }
+    return NULL;
 }
 
 /* Buries the VMs that have ended; returns how many are started. *any: one was, even if it has ended
@@ -87,14 +120,22 @@ static unsigned release_ended(bool *any)
     unsigned started = 0;
     struct managed_vm *vm;
 
+    vms_lock();
+    while ((vm = find_ended()) != NULL) {
+        *any = true;
+        /* Its last words may wait for the screen, and nobody else shall wait for that. The VM stays
+         * meanwhile: only this thread releases it. */
+        vms_unlock();
+        host_console_flush_guest(&console, &vm->console);
+        vms_lock();
+        vms_release(vm);
+    }
+    vms_watch();
     for (unsigned i = 0; (vm = vms_get(i)) != NULL; i++) {
-        *any |= vm->vm != NULL;
-        if (vms_ended(vm)) {
-            host_console_flush_guest(&console, &vm->console);
-            vms_release(vm);
-        }
         started += vm->vm != NULL;
     }
+    *any |= started > 0;
+    vms_unlock();
     return started;
 }
 
@@ -113,9 +154,11 @@ static bool service_guests(void)
     bool left = false;
     struct managed_vm *vm;
 
+    vms_lock();
     for (unsigned i = 0; (vm = vms_get(i)) != NULL; i++) {
         left |= vm->vm && vm_service_console(vm->vm);
     }
+    vms_unlock();
     return left;
 }
 
@@ -136,12 +179,14 @@ static void serve_console(void *context)
     bool any = false; /* since it was last said that all have stopped */
 
     (void)context;
+    follow_vms();
     start_vms();
     for (;;) {
         unsigned started;
         uint64_t due;
         bool keys;
 
+        follow_vms();
         read_keys();
         started = release_ended(&any);
         /* The log first: it would push away the prompt that follows an answer. */
@@ -169,7 +214,11 @@ static void serve_console(void *context)
 void host_run(void)
 {
     const struct cpu_mask here = cpu_mask_of(this_cpu()->index); /* the serial port's interrupt */
+    unsigned vms;
 
+    vms_lock(); /* as long as there are no threads that could have it */
+    vms = vms_count();
+    vms_unlock();
     console_thread = thread_create("console", serve_console, NULL);
     if (!console_thread || thread_set_cpus(console_thread, &here) ||
         thread_set_io(console_thread)) {
@@ -178,9 +227,9 @@ void host_run(void)
     thread_start(console_thread);
     net_start();
     serial_set_listener(wake_console);
-    if (vms_count() > 0) {
+    if (vms > 0) {
         log_info("console: Ctrl-] then a number attaches to a VM (1 to %u), Ctrl-] 0 detaches",
-                 vms_count());
+                 vms);
     }
     vm_cycles_start();
     thread_idle();

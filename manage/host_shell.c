@@ -19,14 +19,17 @@ _Static_assert((unsigned)SHELL_ROW_SIZE >= LOG_LINE_MAX, "a line of the log is a
 
 static bool get_vm(void *context, unsigned index, struct shell_vm *out)
 {
-    const struct managed_vm *vm = vms_get(index);
+    const struct managed_vm *vm;
     struct vcpu_statistics vcpu;
 
     (void)context;
+    vms_lock();
+    vm = vms_get(index);
     if (!vm) {
+        vms_unlock();
         return false;
     }
-    *out = (struct shell_vm){.state = vms_state(vm),
+    *out = (struct shell_vm){.state = vms_state_name(vm),
                              .id = vm->id,
                              .vcpus = vm->description.vcpus,
                              .memory = vm->description.memory};
@@ -36,6 +39,7 @@ static bool get_vm(void *context, unsigned index, struct shell_vm *out)
         out->run_time += vcpu.run_time;
         out->exits += vcpu.exits;
     }
+    vms_unlock();
     return true;
 }
 
@@ -45,14 +49,21 @@ static bool get_vcpu(void *context, unsigned index, unsigned vcpu_index, struct 
         [VCPU_IS_STOPPED] = "stopped", [VCPU_IS_PAUSED] = "paused", [VCPU_IS_RUNNING] = "running",
         [VCPU_IS_READY] = "ready",     [VCPU_IS_HALTED] = "halted", [VCPU_IS_OFFLINE] = "offline",
     };
-    const struct managed_vm *vm = vms_get(index);
+    const struct managed_vm *vm;
     struct vcpu_statistics vcpu;
+    bool found;
 
     (void)context;
-    if (!vm || vcpu_index >= vm->description.vcpus) {
+    vms_lock();
+    vm = vms_get(index);
+    found = vm && vcpu_index < vm->description.vcpus;
+    if (found) {
+        vms_vcpu_statistics(vm, vcpu_index, &vcpu);
+    }
+    vms_unlock();
+    if (!found) {
         return false;
     }
-    vms_vcpu_statistics(vm, vcpu_index, &vcpu);
     *out = (struct shell_vcpu){.state = activities[vcpu.activity],
                                .cpu = vcpu.cpu,
                                .run_time = vcpu.run_time,
@@ -62,14 +73,21 @@ static bool get_vcpu(void *context, unsigned index, unsigned vcpu_index, struct 
 
 static bool get_exits(void *context, unsigned index, unsigned kind, struct shell_exits *out)
 {
-    const struct managed_vm *vm = vms_get(index);
+    const struct managed_vm *vm;
     struct exit_statistics exits;
+    bool found;
 
     (void)context;
-    if (!vm || kind >= VM_EXIT_KINDS) {
+    vms_lock();
+    vm = vms_get(index);
+    found = vm && kind < VM_EXIT_KINDS;
+    if (found) {
+        vms_exit_statistics(vm, (enum vm_exit_kind)kind, &exits);
+    }
+    vms_unlock();
+    if (!found) {
         return false;
     }
-    vms_exit_statistics(vm, (enum vm_exit_kind)kind, &exits);
     out->name = vm_exit_kind_name((enum vm_exit_kind)kind);
     out->count = exits.count;
     memcpy(out->ticks_log2, exits.ticks_log2, sizeof(out->ticks_log2));
@@ -116,36 +134,9 @@ static bool get_network_row(void *context, unsigned row, char text[SHELL_ROW_SIZ
     return net_describe(&status, row, text, SHELL_ROW_SIZE);
 }
 
-static int define(struct host_console *console, const char *name, char *reason, size_t size)
+/* To the VM, with the lock. */
+static int act_on_vm(enum shell_action action, struct managed_vm *vm, char *reason, size_t size)
 {
-    int error = vms_define(name, reason, size);
-
-    if (!error) {
-        struct managed_vm *vm = vms_find(name);
-
-        /* The console has room for as many guests as there can be VMs. */
-        (void)host_console_add(console, vm->description.name, &vm->console);
-    }
-    return error;
-}
-
-static int forget(struct host_console *console, struct managed_vm *vm, char *reason, size_t size)
-{
-    if (!vm->vm) {
-        host_console_remove(console, &vm->console);
-    }
-    return vms_delete(vm, reason, size);
-}
-
-static int act_on_vm(struct host_console *console, enum shell_action action, const char *name,
-                     char *reason, size_t size)
-{
-    struct managed_vm *vm = vms_find(name);
-
-    if (!vm) {
-        snprintf(reason, size, "there is no VM of that name");
-        return -ENOENT;
-    }
     switch (action) {
     case SHELL_START:
         return vms_start(vm, reason, size);
@@ -158,18 +149,52 @@ static int act_on_vm(struct host_console *console, enum shell_action action, con
     case SHELL_STOP:
         return vms_press_power_button(vm, reason, size);
     case SHELL_KILL:
+        vm->start_again = false;
         return vms_kill(vm, reason, size);
     case SHELL_DELETE:
-        return forget(console, vm, reason, size);
+        return vms_delete(vm, reason, size);
     case SHELL_ATTACH:
-        host_console_attach(console, &vm->console);
-        return 0;
     case SHELL_DEFINE:
     case SHELL_POWER_OFF:
     case SHELL_REBOOT:
         break;
     }
     return -EINVAL;
+}
+
+/* The VM stays, deleted or not, until this thread has freed it: the screen can be waited for
+ * without the lock. */
+static int attach(struct host_console *console, const char *name, char *reason, size_t size)
+{
+    struct managed_vm *vm;
+
+    vms_lock();
+    vm = vms_find(name);
+    vms_unlock();
+    if (!vm) {
+        snprintf(reason, size, "there is no VM of that name");
+        return -ENOENT;
+    }
+    host_console_attach(console, &vm->console);
+    return 0;
+}
+
+static int find_and_act(enum shell_action action, const char *name, char *reason, size_t size)
+{
+    struct managed_vm *vm;
+    int error = -ENOENT;
+
+    vms_lock();
+    vm = vms_find(name);
+    if (action == SHELL_DEFINE) {
+        error = vms_define_again(name, reason, size);
+    } else if (vm) {
+        error = act_on_vm(action, vm, reason, size);
+    } else {
+        snprintf(reason, size, "there is no VM of that name");
+    }
+    vms_unlock();
+    return error;
 }
 
 static int act(void *context, enum shell_action action, const char *vm, char *reason, size_t size)
@@ -181,10 +206,10 @@ static int act(void *context, enum shell_action action, const char *vm, char *re
     case SHELL_REBOOT:
         log_info("reboot by the console");
         power_reset();
-    case SHELL_DEFINE:
-        return define(context, vm, reason, size);
+    case SHELL_ATTACH:
+        return attach(context, vm, reason, size);
     default:
-        return act_on_vm(context, action, vm, reason, size);
+        return find_and_act(action, vm, reason, size);
     }
 }
 

@@ -18,6 +18,7 @@
 #define POLL_NS     UINT64_C(300000)
 #define RUN_NS      UINT64_C(8000000)
 
+/* Without a ring: nobody looks, so it never holds the guest up. */
 static struct console guest_console;
 /* Bytes, while there was nothing in the allocators' caches that it could use. */
 static uint64_t taken_by_first;
@@ -63,11 +64,13 @@ static void disturb(struct vm *vm, unsigned number)
     }
 }
 
-static int cycle(const struct vm_description *description, unsigned number)
+static int cycle(const struct vm_description *description, const struct vm_images *images,
+                 unsigned number)
 {
     struct vm *vm;
     uint64_t frames = frames_free();
-    int error = vm_create(&vm, description, &guest_console);
+    char reason[MACHINE_REASON_SIZE];
+    int error = vm_create(&vm, description, images, &guest_console, reason, sizeof(reason));
 
     if (error) {
         return error;
@@ -104,20 +107,37 @@ static unsigned read_count(void)
 
 static void run(void *context)
 {
-    const struct vm_description *description = context;
+    /* As they were at first, whatever becomes of that VM. */
+    static struct vm_description description;
+    static struct image_set images;
+    char reason[MACHINE_REASON_SIZE];
+    struct managed_vm *vm;
     unsigned cycles = read_count();
     uint64_t frames = 0;
     size_t heap = 0;
+    int error;
 
-    guest_console.hidden = true; /* nobody looks, so it never holds the guest up */
+    (void)context;
+    vms_lock();
+    vm = vms_get(0);
+    if (!vm) {
+        vms_unlock();
+        log_error("vm-cycles: this needs a VM that is described");
+        return;
+    }
+    description = vm->description;
+    error = image_set_take(&images, &description, reason, sizeof(reason));
+    vms_unlock();
+    if (error) {
+        log_error("vm-cycles: %s", reason);
+        return;
+    }
     for (unsigned i = 0; i < WARM_UP + cycles; i++) {
-        int error;
-
         if (i == WARM_UP) {
             frames = frames_free();
             heap = heap_used();
         }
-        error = cycle(description, i);
+        error = cycle(&description, &images.images, i);
         if (error) {
             log_error("vm-cycles: failed in cycle %u: error %d", i, error);
             return;
@@ -132,15 +152,14 @@ static void run(void *context)
 
 void vm_cycles_start(void)
 {
-    struct managed_vm *vm = vms_get(0);
     struct thread *thread;
 
     if (read_count() == 0) {
         return;
     }
-    thread = vm ? thread_create("cycles", run, &vm->description) : NULL;
+    thread = thread_create("cycles", run, NULL);
     if (!thread) {
-        log_error("vm-cycles: this needs a VM that is described, and memory");
+        log_error("vm-cycles: no memory for its thread");
         return;
     }
     thread_start(thread);

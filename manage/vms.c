@@ -7,31 +7,50 @@
 #include "guest/vm.h"
 #include "kernel/log.h"
 #include "kernel/memory/heap.h"
+#include "kernel/mutex.h"
+#include "kernel/panic.h"
+#include "kernel/time.h"
+#include "manage/events.h"
 #include "manage/vm_files.h"
 
+static struct mutex mutex;
 static struct managed_vm *vms[VMS_MAX];
 static unsigned count;
+static struct managed_vm *deleted; /* until the console's thread has freed them */
 static uint64_t last_id;
 static void (*notify)(void);
+static void (*watcher)(void);
 
-void vms_init(void (*function)(void))
+void vms_init(void (*notify_function)(void), void (*watcher_function)(void))
 {
-    notify = function;
+    notify = notify_function;
+    watcher = watcher_function;
+}
+
+void vms_lock(void)
+{
+    mutex_lock(&mutex);
+}
+
+void vms_unlock(void)
+{
+    mutex_unlock(&mutex);
 }
 
 unsigned vms_count(void)
 {
+    ASSERT(mutex_is_mine(&mutex), "whoever deals with VMs has their lock");
     return count;
 }
 
 struct managed_vm *vms_get(unsigned index)
 {
-    return index < count ? vms[index] : NULL;
+    return index < vms_count() ? vms[index] : NULL;
 }
 
 struct managed_vm *vms_find(const char *name)
 {
-    for (unsigned i = 0; i < count; i++) {
+    for (unsigned i = 0; i < vms_count(); i++) {
         if (strcmp(vms[i]->description.name, name) == 0) {
             return vms[i];
         }
@@ -39,22 +58,44 @@ struct managed_vm *vms_find(const char *name)
     return NULL;
 }
 
-const char *vms_state(const struct managed_vm *vm)
+struct managed_vm *vms_find_id(uint64_t id)
+{
+    for (unsigned i = 0; i < vms_count(); i++) {
+        if (vms[i]->id == id) {
+            return vms[i];
+        }
+    }
+    return NULL;
+}
+
+enum machine_vm_state vms_state(const struct managed_vm *vm)
 {
     if (!vm->vm) {
-        return vm->started ? "stopped" : "defined";
+        return vm->starts > 0 ? MACHINE_STOPPED : MACHINE_DEFINED;
     }
     switch ((enum vm_state)__atomic_load_n(&vm->vm->state, __ATOMIC_RELAXED)) {
     case VM_READY:
-        return "defined";
+        return MACHINE_DEFINED;
     case VM_RUNNING:
-        return "running";
+        return MACHINE_RUNNING;
     case VM_PAUSED:
-        return "paused";
+        return MACHINE_PAUSED;
     case VM_STOPPED:
         break;
     }
-    return "stopped";
+    return MACHINE_STOPPED;
+}
+
+const char *vms_state_name(const struct managed_vm *vm)
+{
+    static const char *const names[] = {
+        [MACHINE_DEFINED] = "defined",
+        [MACHINE_RUNNING] = "running",
+        [MACHINE_PAUSED] = "paused",
+        [MACHINE_STOPPED] = "stopped",
+    };
+
+    return names[vms_state(vm)];
 }
 
 static int define(const struct vm_description *description)
@@ -68,15 +109,21 @@ static int define(const struct vm_description *description)
         return -ENOSPC;
     }
     vm = kzalloc(sizeof(*vm));
-    if (!vm) {
+    if (vm) {
+        vm->console.ring = kmalloc(CONSOLE_RING_SIZE);
+    }
+    if (!vm || !vm->console.ring) {
+        kfree(vm);
         return -ENOMEM;
     }
     vm->id = ++last_id;
     vm->description = *description;
     vm->console.notify = notify;
+    vm->console.watcher = watcher;
     vms[count++] = vm;
     log_info("vm %s: %lu MiB, %u vCPU%s, image %s", description->name, description->memory >> 20,
              description->vcpus, description->vcpus > 1 ? "s" : "", description->image);
+    events_post(MACHINE_EVENT_VM_ADDED, description->name, "defined");
     return 0;
 }
 
@@ -123,7 +170,23 @@ static void define_wanted(void *context, const struct vm_description *descriptio
     }
 }
 
-int vms_define(const char *name, char *reason, size_t size)
+/* Tells the console's thread of a new VM, and everybody of an error. */
+static int defined(int error, char *reason, size_t size)
+{
+    if (error) {
+        snprintf(reason, size, "%s", why_not_defined(error));
+    } else {
+        notify();
+    }
+    return error;
+}
+
+int vms_define(const struct vm_description *description, char *reason, size_t size)
+{
+    return defined(define(description), reason, size);
+}
+
+int vms_define_again(const char *name, char *reason, size_t size)
 {
     struct wanted wanted = {name, -ENOENT};
 
@@ -132,89 +195,7 @@ int vms_define(const char *name, char *reason, size_t size)
     } else {
         vm_files_read(define_wanted, &wanted);
     }
-    if (wanted.error) {
-        snprintf(reason, size, "%s", why_not_defined(wanted.error));
-    }
-    return wanted.error;
-}
-
-int vms_start(struct managed_vm *vm, char *reason, size_t size)
-{
-    int error;
-
-    if (vm->vm) {
-        snprintf(reason, size, "it is started already");
-        return -EBUSY;
-    }
-    if (!virt) {
-        snprintf(reason, size, "no VM can run on this machine");
-        return -ENODEV;
-    }
-    error = vm_create(&vm->vm, &vm->description, &vm->console);
-    if (error) {
-        snprintf(reason, size, "it cannot be made, see the log");
-        return error;
-    }
-    kfree(vm->past);
-    vm->past = NULL;
-    vm->started = true;
-    vm->vm->ended = notify;
-    error = vm_start(vm->vm);
-    if (error) {
-        snprintf(reason, size, "%s", vm->vm->stop_reason);
-        notify();
-    }
-    return error;
-}
-
-/* Does it, if the VM is started, and says why if it cannot be done; `refusal` if it is the VM's
- * state. */
-static int control(struct managed_vm *vm, int (*function)(struct vm *), const char *done,
-                   const char *refusal, char *reason, size_t size)
-{
-    int error = -EINVAL;
-
-    if (!vm->vm || vm->vm->state == VM_STOPPED) {
-        snprintf(reason, size, "it does not run");
-        return error;
-    }
-    error = function(vm->vm);
-    if (error == -EAGAIN) {
-        snprintf(reason, size, "it is paused");
-    } else if (error == -EOPNOTSUPP) {
-        snprintf(reason, size, "the guest does not listen to its power button now");
-    } else if (error) {
-        snprintf(reason, size, "%s", refusal);
-    } else {
-        log_info("vm %s: %s", vm->description.name, done);
-    }
-    return error;
-}
-
-int vms_pause(struct managed_vm *vm, char *reason, size_t size)
-{
-    return control(vm, vm_pause, "paused", "it is paused already", reason, size);
-}
-
-int vms_resume(struct managed_vm *vm, char *reason, size_t size)
-{
-    return control(vm, vm_resume, "resumed", "it is not paused", reason, size);
-}
-
-int vms_reset(struct managed_vm *vm, char *reason, size_t size)
-{
-    return control(vm, vm_reset, "reset button pressed", "it does not run any more", reason, size);
-}
-
-int vms_press_power_button(struct managed_vm *vm, char *reason, size_t size)
-{
-    return control(vm, vm_press_power_button, "power button pressed", "it does not run any more",
-                   reason, size);
-}
-
-int vms_kill(struct managed_vm *vm, char *reason, size_t size)
-{
-    return control(vm, vm_kill, "power cut", "it does not run any more", reason, size);
+    return defined(wanted.error, reason, size);
 }
 
 int vms_delete(struct managed_vm *vm, char *reason, size_t size)
@@ -225,66 +206,45 @@ int vms_delete(struct managed_vm *vm, char *reason, size_t size)
         snprintf(reason, size, "it runs (kill or stop it first)");
         return -EBUSY;
     }
+    if (vm->fetch) {
+        snprintf(reason, size, "an image is being fetched for it (task %lu)", vm->fetch);
+        return -EBUSY;
+    }
     while (vms[index] != vm) {
         index++;
     }
     log_info("vm %s: deleted", vm->description.name);
+    events_post(MACHINE_EVENT_VM_REMOVED, vm->description.name, "deleted");
     for (count--; index < count; index++) {
         vms[index] = vms[index + 1];
     }
-    kfree(vm->past);
-    kfree(vm);
+    vm->next_deleted = deleted;
+    deleted = vm;
+    notify();
     return 0;
 }
 
-bool vms_ended(const struct managed_vm *vm)
+struct managed_vm *vms_take_deleted(void)
 {
-    return vm->vm && vm_ended(vm->vm);
+    struct managed_vm *vm;
+
+    vms_lock();
+    vm = deleted;
+    if (vm) {
+        deleted = vm->next_deleted;
+    }
+    vms_unlock();
+    return vm;
 }
 
-/* Without memory for it, nothing is known of it later. */
-static void remember(struct managed_vm *vm)
+void vms_free(struct managed_vm *vm)
 {
-    vm->past = kmalloc(sizeof(*vm->past));
-    if (!vm->past) {
-        return;
+    if (vm->next) {
+        vms_lock();
+        image_drop(vm->next);
+        vms_unlock();
     }
-    for (unsigned i = 0; i < vm->description.vcpus; i++) {
-        vm_vcpu_statistics(vm->vm, i, &vm->past->vcpus[i]);
-    }
-    for (unsigned kind = 0; kind < VM_EXIT_KINDS; kind++) {
-        vm_exit_statistics(vm->vm, (enum vm_exit_kind)kind, &vm->past->exits[kind]);
-    }
-}
-
-void vms_release(struct managed_vm *vm)
-{
-    vm_log_end(vm->vm);
-    remember(vm);
-    vm_destroy(vm->vm);
-    vm->vm = NULL;
-}
-
-void vms_vcpu_statistics(const struct managed_vm *vm, unsigned index,
-                         struct vcpu_statistics *statistics)
-{
-    if (vm->vm) {
-        vm_vcpu_statistics(vm->vm, index, statistics);
-    } else if (vm->past) {
-        *statistics = vm->past->vcpus[index];
-    } else {
-        *statistics = (struct vcpu_statistics){.activity = VCPU_IS_STOPPED, .cpu = -1};
-    }
-}
-
-void vms_exit_statistics(const struct managed_vm *vm, enum vm_exit_kind kind,
-                         struct exit_statistics *statistics)
-{
-    if (vm->vm) {
-        vm_exit_statistics(vm->vm, kind, statistics);
-    } else if (vm->past) {
-        *statistics = vm->past->exits[kind];
-    } else {
-        memset(statistics, 0, sizeof(*statistics));
-    }
+    kfree(vm->past);
+    kfree(vm->console.ring);
+    kfree(vm);
 }

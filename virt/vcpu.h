@@ -334,6 +334,8 @@ struct virt_ops {
 
 /** The back end of this machine; NULL while there is none (no VT-x). Set once at boot. */
 extern const struct virt_ops *virt;
+/** Why there is none, for people; NULL while there is one, or before it was looked for. */
+extern const char *virt_refusal;
 
 static inline uint64_t vcpu_read_gpr(struct virt_vcpu *vcpu, unsigned gpr)
 {

@@ -89,12 +89,12 @@ void cpu_enable_features(void)
     write_cr4(cr4);
 }
 
-static void read_brand(char brand[49])
+void cpu_brand(char brand[CPU_BRAND_SIZE])
 {
     char *start = brand;
     size_t length;
 
-    memset(brand, 0, 49);
+    memset(brand, 0, CPU_BRAND_SIZE);
     if (!has_leaf(BRAND_LEAF_LAST)) {
         struct cpuid_result vendor = cpuid(0, 0);
 
@@ -125,7 +125,7 @@ void cpu_describe(void)
     uint32_t signature = cpuid(1, 0).eax;
     uint32_t family = signature >> 8 & 0xf;
     uint32_t model = signature >> 4 & 0xf;
-    char brand[49];
+    char brand[CPU_BRAND_SIZE];
     char list[160] = "";
     size_t length = 0;
 
@@ -136,7 +136,7 @@ void cpu_describe(void)
     if (family == 15) {
         family += signature >> 20 & 0xff;
     }
-    read_brand(brand);
+    cpu_brand(brand);
     log_info("cpu: %s, family %u model %u stepping %u", brand, family, model, signature & 0xf);
     for (size_t i = 0; i < FEATURE_COUNT && length < sizeof(list); i++) {
         if (has_feature(&features[i])) {

@@ -13,6 +13,11 @@
  */
 void cpu_enable_features(void);
 
+#define CPU_BRAND_SIZE 49u
+
+/** The CPU's name as CPUID gives it, without spaces around it; the vendor's if it gives none. */
+void cpu_brand(char brand[CPU_BRAND_SIZE]);
+
 /** Two lines for the log: which CPU it is, and which of the features that matter it has. */
 void cpu_describe(void);
 

@@ -106,6 +106,35 @@ int page_table_map(struct page_table *table, uint64_t virt, uint64_t phys, uint6
     return map_level(table, table_at(table, table->root), PAGE_LEVEL_TOP, virt, phys, size, flags);
 }
 
+static void unmap_level(struct page_table *table, uint64_t *entries, enum page_level level,
+                        uint64_t virt, uint64_t size)
+{
+    uint64_t span = level_span(level);
+
+    while (size > 0) {
+        uint64_t *entry = entry_of(entries, virt, level);
+        uint64_t part = span - virt % span;
+
+        if (part > size) {
+            part = size;
+        }
+        if (is_table(*entry, level)) {
+            unmap_level(table, table_at(table, *entry), level - 1, virt, part);
+        } else if (part == span) {
+            *entry = 0;
+        }
+        virt += part;
+        size -= part;
+    }
+}
+
+void page_table_unmap(struct page_table *table, uint64_t virt, uint64_t size)
+{
+    if (table->root != 0) {
+        unmap_level(table, table_at(table, table->root), PAGE_LEVEL_TOP, virt, size);
+    }
+}
+
 uint64_t page_table_lookup(const struct page_table *table, uint64_t virt, enum page_level *level)
 {
     uint64_t entry = table->root | PAGE_PRESENT;

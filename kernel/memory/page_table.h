@@ -33,6 +33,10 @@ struct page_table {
 int page_table_map(struct page_table *table, uint64_t virt, uint64_t phys, uint64_t size,
                    uint64_t flags);
 
+/** Unmaps [virt, +size), multiples of 4 KiB, where something is mapped; a large page that is in the
+ * range only in part stays. The tables remain. Whoever can use them has to be made to forget. */
+void page_table_unmap(struct page_table *table, uint64_t virt, uint64_t size);
+
 /** The entry that maps `virt` and at which level; 0 if it is not mapped. */
 uint64_t page_table_lookup(const struct page_table *table, uint64_t virt, enum page_level *level);
 

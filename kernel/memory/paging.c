@@ -9,6 +9,7 @@
 #include "kernel/memory/frames.h"
 #include "kernel/memory/page_table.h"
 #include "kernel/panic.h"
+#include "kernel/smp.h"
 
 #define DEVICE_AREA_BASE UINT64_C(0xffffc00000000000)
 #define DEVICE_AREA_END  UINT64_C(0xffffd00000000000)
@@ -16,6 +17,7 @@
 #define STACK_AREA_END   UINT64_C(0xffffe00000000000)
 
 #define LOW_MEMORY_END UINT64_C(0x100000)
+#define LARGE_PAGE     UINT64_C(0x200000)
 
 #define CPUID_EXTENDED_MAX      0x80000000u
 #define CPUID_EXTENDED_FEATURES 0x80000001u
@@ -174,6 +176,51 @@ void *map_physical(uint64_t phys, size_t size, enum map_type type)
     spin_unlock(&lock);
     interrupts_restore(were_on);
     return virt == 0 ? NULL : (void *)(virt + (phys - base));
+}
+
+int paging_map(void *at, uint64_t phys, uint64_t size)
+{
+    uint64_t virt = (uintptr_t)at;
+    bool were_on;
+    int error;
+
+    ASSERT(virt >= WINDOW_AREA_BASE && virt + size <= WINDOW_AREA_END, "windows have an area");
+    were_on = interrupts_save();
+    spin_lock(&lock);
+    error = page_table_map(&kernel_table, virt, phys, size, KERNEL_WRITE);
+    spin_unlock(&lock);
+    interrupts_restore(were_on);
+    return error;
+}
+
+struct address_range {
+    uint64_t base;
+    uint64_t end;
+};
+
+/* One address for each page, as large as it can have been. */
+static void forget_range(void *context)
+{
+    const struct address_range *range = context;
+    uint64_t at = range->base;
+
+    while (at < range->end) {
+        invlpg((const void *)at);
+        at += at % LARGE_PAGE == 0 && range->end - at >= LARGE_PAGE ? LARGE_PAGE : FRAME_SIZE;
+    }
+}
+
+void paging_unmap(void *at, uint64_t size)
+{
+    struct address_range range = {(uintptr_t)at, (uintptr_t)at + size};
+    bool were_on = interrupts_save();
+
+    spin_lock(&lock);
+    page_table_unmap(&kernel_table, range.base, size);
+    spin_unlock(&lock);
+    forget_range(&range);
+    interrupts_restore(were_on);
+    smp_call_others(forget_range, &range);
 }
 
 static void *take_spare_stack(size_t size)

@@ -4,6 +4,7 @@
  * - 0xffff800000000000, the direct map: all RAM and the firmware's ACPI memory, RW NX; the kernel's
  *   text and read-only data are read-only there too
  * - 0xffffc00000000000: devices and guarded stacks, RW NX
+ * - 0xffffe00000000000: windows (kernel/memory/window.h), RW NX
  * - 0xffffffff80000000, the kernel image: text RX, rodata R NX, data RW NX
  *
  * Nothing is mapped at low addresses once the kernel runs; no page is ever both writable and
@@ -38,6 +39,17 @@ void *map_physical(uint64_t phys, size_t size, enum map_type type);
  * NULL when memory is short. */
 void *stack_alloc(size_t size);
 void stack_free(void *top, size_t size);
+
+/* Where windows are. */
+#define WINDOW_AREA_BASE UINT64_C(0xffffe00000000000)
+#define WINDOW_AREA_END  UINT64_C(0xfffff00000000000)
+
+/** Maps physical [phys, +size) at an address in the windows' area where nothing is mapped, all
+ * multiples of 4 KiB. 0 or -ENOMEM (part may be mapped). */
+int paging_map(void *at, uint64_t phys, uint64_t size);
+/** Unmaps what paging_map mapped, by ranges that it was given, and has every CPU forget it. By a
+ * thread, without a spinlock. */
+void paging_unmap(void *at, uint64_t size);
 
 /** Whether `address` lies in the unmapped page below a stack. Any context. */
 bool paging_is_guard(uint64_t address);

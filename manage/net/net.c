@@ -1,5 +1,9 @@
 #include "manage/net/net.h"
 
+#include <errno.h>
+#include <string.h>
+
+#include <lwip/apps/mdns.h>
 #include <lwip/init.h>
 #include <lwip/priv/tcp_priv.h>
 #include <lwip/timeouts.h>
@@ -28,6 +32,7 @@
 #define FRAME_BUDGET 64u
 
 static struct thread *thread;
+static struct thread *serving; /* the same, once it serves and never ends */
 static struct net_settings settings;
 static struct net_interface interface;
 
@@ -67,8 +72,54 @@ static uint64_t next_timeout(void)
     return time_ns() + sleep * NS_PER_MS;
 }
 
+void net_wake(void)
+{
+    struct thread *server = __atomic_load_n(&serving, __ATOMIC_ACQUIRE);
+
+    if (server) {
+        thread_wake(server);
+    }
+}
+
+static bool wake_is_due;
+
+static void wake_later(void *context)
+{
+    (void)context;
+    wake_is_due = false;
+    net_wake();
+}
+
+void net_wake_in(uint32_t ms)
+{
+    if (serving && !wake_is_due) {
+        wake_is_due = true;
+        sys_timeout(ms, wake_later, NULL);
+    }
+}
+
+const char *net_hostname(void)
+{
+    return settings.hostname;
+}
+
+int net_set_hostname(const char *name)
+{
+    if (!net_is_hostname(name)) {
+        return -EINVAL;
+    }
+    memcpy(settings.hostname, name, strlen(name) + 1);
+    if (serving) {
+        /* DHCP tells of it when it next asks. */
+        mdns_resp_rename_netif(&interface.netif, settings.hostname);
+    }
+    log_info("net: the host is called %s now", settings.hostname);
+    return 0;
+}
+
 static _Noreturn void serve(void)
 {
+    __atomic_store_n(&serving, thread, __ATOMIC_RELEASE);
     for (;;) {
         bool more = net_interface_receive(&interface, FRAME_BUDGET);
 

@@ -37,4 +37,14 @@ void net_start(void);
  */
 void net_status(struct net_status *status);
 
+/** Has the network's thread look whether there is something to send. Any context but NMI. */
+void net_wake(void);
+/** Likewise, in so many ms, if that is not going to happen before. By the network's thread. */
+void net_wake_in(uint32_t ms);
+
+/** This machine's name in the network. By the network's thread. */
+const char *net_hostname(void);
+/** 0; -EINVAL if it is no name of a host. By the network's thread. */
+int net_set_hostname(const char *name);
+
 #endif

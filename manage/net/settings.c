@@ -19,7 +19,7 @@ static bool is_alphanumeric(char c)
 }
 
 /* A label of a domain name (RFC 1123, 2.1). */
-static bool is_hostname(const char *name)
+bool net_is_hostname(const char *name)
 {
     size_t length = strlen(name);
 
@@ -28,7 +28,7 @@ static bool is_hostname(const char *name)
             return false;
         }
     }
-    return length > 0;
+    return length > 0 && length < NET_HOSTNAME_SIZE;
 }
 
 /* A decimal number of nothing but digits; false if there is none or it is above `max`. */
@@ -151,7 +151,7 @@ int net_settings_parse(const char *cmdline, struct net_settings *settings, char 
         }
     }
     if (cmdline_option(cmdline, "hostname", value, sizeof(value))) {
-        if (strlen(value) >= NET_HOSTNAME_SIZE || !is_hostname(value)) {
+        if (!net_is_hostname(value)) {
             return refuse(settings, reason, size, "hostname", value,
                           "want up to 63 letters, digits and inner hyphens");
         }

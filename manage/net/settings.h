@@ -37,6 +37,9 @@ struct net_settings {
     bool echo;
 };
 
+/** True if it can be a host's name: up to 63 letters, digits and inner hyphens. */
+bool net_is_hostname(const char *name);
+
 /** Takes the settings from a command line. 0; or -EINVAL, `reason` says why, and the mode is
  * NET_OFF: an interface with settings other than those meant does more harm than none. */
 int net_settings_parse(const char *cmdline, struct net_settings *settings, char *reason,

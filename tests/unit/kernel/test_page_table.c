@@ -155,6 +155,38 @@ static void test_out_of_memory(void **state)
     assert_maps(0, 0, 0, PAGE_LEVEL_4K);
 }
 
+static void test_unmapping(void **state)
+{
+    const uint64_t virt = UINT64_C(0xffffe00000000000);
+    unsigned pages;
+
+    (void)state;
+    page_table_unmap(&table, virt, GIB1); /* nothing is there */
+    assert_int_equal(page_table_map(&table, virt, GIB1, 2 * MIB2 + 3 * KIB4, 0), 0);
+    pages = next_page;
+    page_table_unmap(&table, virt + MIB2, MIB2 + 2 * KIB4);
+    assert_maps(virt, GIB1, 0, PAGE_LEVEL_2M);
+    assert_unmapped(virt + MIB2);
+    assert_unmapped(virt + 2 * MIB2 + KIB4);
+    assert_maps(virt + 2 * MIB2 + 2 * KIB4, GIB1 + 2 * MIB2 + 2 * KIB4, 0, PAGE_LEVEL_4K);
+    page_table_unmap(&table, virt, 2 * MIB2 + 3 * KIB4);
+    assert_unmapped(virt);
+    assert_unmapped(virt + 2 * MIB2 + 2 * KIB4);
+    /* The tables were kept, and serve again. */
+    assert_int_equal(page_table_map(&table, virt, 0, 2 * MIB2 + 3 * KIB4, 0), 0);
+    assert_int_equal(next_page, pages);
+    assert_maps(virt + MIB2, MIB2, 0, PAGE_LEVEL_2M);
+}
+
+static void test_part_of_a_large_page_is_not_unmapped(void **state)
+{
+    (void)state;
+    assert_int_equal(page_table_map(&table, 0, 0, 2 * MIB2, 0), 0);
+    page_table_unmap(&table, MIB2 / 2, MIB2);
+    assert_maps(0, 0, 0, PAGE_LEVEL_2M);
+    assert_maps(MIB2, MIB2, 0, PAGE_LEVEL_2M);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -166,6 +198,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_splitting, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_over_small_pages, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_out_of_memory, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_unmapping, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_part_of_a_large_page_is_not_unmapped, set_up,
+                                        tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

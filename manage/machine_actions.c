@@ -1,0 +1,109 @@
+/* What is done to VMs: on, off and what is between. */
+#include <errno.h>
+#include <stdio.h>
+
+#include "guest/vm.h"
+#include "kernel/thread.h"
+#include "kernel/time.h"
+#include "manage/machine_parts.h"
+
+/* A VM whose power is cut is gone within a moment, unless its CPUs are very busy. */
+#define END_PATIENCE_NS UINT64_C(200000000)
+#define END_POLL_NS     UINT64_C(1000000)
+
+struct managed_vm *machine_wait_for_end(struct managed_vm *vm)
+{
+    uint64_t deadline = time_ns() + END_PATIENCE_NS;
+    uint64_t id = vm->id;
+
+    while (vm && vm->vm && vm_is_ending(vm->vm) && time_ns() < deadline) {
+        vms_unlock();
+        thread_sleep_until(time_ns() + END_POLL_NS);
+        vms_lock();
+        vm = vms_find_id(id);
+    }
+    return vm;
+}
+
+/* Starts it as soon as it has ended, which is now or soon. */
+static int start_after_end(struct managed_vm *vm, char *reason, size_t size)
+{
+    vm = machine_wait_for_end(vm);
+    if (!vm) {
+        snprintf(reason, size, "it was deleted");
+        return -ENOENT;
+    }
+    if (vm->vm && vm_is_ending(vm->vm)) {
+        vm->start_again = true;
+        return 0;
+    }
+    return vms_start(vm, reason, size);
+}
+
+static int power_cycle(struct managed_vm *vm, char *reason, size_t size)
+{
+    if (vm->vm && !vm_is_ending(vm->vm)) {
+        int error = vms_kill(vm, reason, size);
+
+        if (error) {
+            return error;
+        }
+    }
+    return start_after_end(vm, reason, size);
+}
+
+static int shut_down_and_start(struct managed_vm *vm, char *reason, size_t size)
+{
+    int error = vms_press_power_button(vm, reason, size);
+
+    vm->start_again = error == 0;
+    return error;
+}
+
+static int kill(struct managed_vm *vm, char *reason, size_t size)
+{
+    vm->start_again = false;
+    return vms_kill(vm, reason, size);
+}
+
+static int act(struct managed_vm *vm, enum machine_action action, char *reason, size_t size)
+{
+    switch (action) {
+    case MACHINE_START:
+        return start_after_end(vm, reason, size);
+    case MACHINE_KILL:
+        return kill(vm, reason, size);
+    case MACHINE_POWER_BUTTON:
+        return vms_press_power_button(vm, reason, size);
+    case MACHINE_RESET:
+        return vms_reset(vm, reason, size);
+    case MACHINE_PAUSE:
+        return vms_pause(vm, reason, size);
+    case MACHINE_RESUME:
+        return vms_resume(vm, reason, size);
+    case MACHINE_POWER_CYCLE:
+        return power_cycle(vm, reason, size);
+    case MACHINE_NMI:
+        return vms_inject_nmi(vm, reason, size);
+    case MACHINE_SHUT_DOWN_AND_START:
+        return shut_down_and_start(vm, reason, size);
+    }
+    snprintf(reason, size, "there is no such action");
+    return -EINVAL;
+}
+
+int machine_act(const char *name, enum machine_action action, uint64_t *task, char *reason,
+                size_t size)
+{
+    struct managed_vm *vm;
+    int error = -ENOENT;
+
+    *task = 0;
+    vms_lock();
+    vm = machine_find_vm(name, reason, size);
+    if (vm) {
+        error = act(vm, action, reason, size);
+    }
+    vms_unlock();
+    return error;
+}
