@@ -2,7 +2,7 @@
 
 import { useState } from 'preact/hooks';
 import * as api from './api.js';
-import { ask, attempt, mayChange, ours, refreshSystem, toast } from './store.js';
+import { ask, attempt, mayChange, refreshSystem, stateOf, toast } from './store.js';
 import { Button } from './widgets.jsx';
 
 const ACTIONS = {
@@ -60,7 +60,7 @@ export function Actions({ system, words }) {
   };
   return (
     <div class="actions">
-      {(BY_STATE[ours(system).State] || []).map((action) => {
+      {(BY_STATE[stateOf(system)] || []).map((action) => {
         const { label, danger } = ACTIONS[action];
         const kind = danger ? 'risky' : action === 'start' || action === 'resume' ? 'go' : '';
         return (

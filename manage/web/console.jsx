@@ -117,7 +117,7 @@ export function Console({ name, uri = `/console/${encodeURIComponent(name)}`, st
     // A terminal takes every key, Tab too: one has to be left to get out by.
     terminal.attachCustomKeyEventHandler((event) => {
       if (event.ctrlKey && event.key === ']') {
-        if (event.type === 'keydown') controls.current.querySelector('button:not(:disabled)').focus();
+        if (event.type === 'keydown') controls.current.focus();
         event.preventDefault();
         return false;
       }
@@ -130,7 +130,8 @@ export function Console({ name, uri = `/console/${encodeURIComponent(name)}`, st
     const observer = new ResizeObserver(refit);
     observer.observe(box.current);
     parts.current = { terminal, connection, type };
-    if (matchMedia('(pointer: fine)').matches) terminal.focus();
+    // On a phone, it would bring up the keyboard.
+    if (!matchMedia('(pointer: coarse)').matches) terminal.focus();
     return () => {
       observer.disconnect();
       connection.close();
@@ -151,7 +152,7 @@ export function Console({ name, uri = `/console/${encodeURIComponent(name)}`, st
 
   return (
     <section class="console" aria-label={`Console of ${name}`}>
-      <div class="bar" ref={controls}>
+      <div class="bar" ref={controls} tabIndex={-1}>
         <span class={`link ${link} ${writer ? 'writer' : ''}`} role="status">{status}</span>
         {link === 'open' && !writer && mayChange() && (
           <Button icon="key" onClick={() => { parts.current.connection.take(); parts.current.terminal.focus(); }}>Take over</Button>
@@ -159,7 +160,7 @@ export function Console({ name, uri = `/console/${encodeURIComponent(name)}`, st
         {link === 'closed' && <Button onClick={() => parts.current.connection.now()}>Connect now</Button>}
         {state !== 'running' && <span class="faint">The machine does not run.</span>}
         <span class="gap" />
-        <span class="keys">
+        <span class="keys" role="group" aria-label="Keys">
           {KEYS.map(([label, text]) => (
             <Button key={label} kind="quiet" disabled={!writer} onClick={() => press(text)}>{label}</Button>
           ))}

@@ -48,10 +48,3 @@ export function duration(seconds) {
   const rest = Math.floor((seconds % size) / nextSize);
   return `${Math.floor(seconds / size)} ${name}` + (rest ? ` ${rest} ${nextName}` : '');
 }
-
-/** "256M", "1G" or a number of bytes, as descriptions have it; undefined if it is none. */
-export function parseSize(text) {
-  const match = /^\s*(\d+)\s*([KMG]?)\s*$/i.exec(text);
-  if (!match) return undefined;
-  return Number(match[1]) * 1024 ** ' KMG'.indexOf(match[2].toUpperCase() || ' ');
-}

@@ -12,9 +12,10 @@ import { Button, Facts, Heading, Meter, Waiting } from './widgets.jsx';
 const histories = [];
 
 function record(cpus) {
+  const time = now();
   cpus.forEach((cpu, number) => {
     histories[number] = histories[number] || new History();
-    histories[number].add(now(), { cpuTime: cpu.BusyTimeNanoseconds || 0, stealTime: 0, exits: 0 });
+    histories[number].add(time, { cpuTime: cpu.BusyTimeNanoseconds || 0, stealTime: 0, exits: 0 });
   });
 }
 
@@ -116,15 +117,18 @@ export function Host() {
           <TimeChart title="All CPUs" points={points.current} of={(point) => point.cpu} write={format.percent} least={100} />
           <Cpus cpus={own.Cpus || []} />
         </section>
-        <section class="card">
-          <h2>Memory</h2>
-          <p class="big">{format.bytes(used)} <span class="faint">of {format.bytes(own.MemoryBytes)} in use</span></p>
-          <Meter value={used / own.MemoryBytes} />
-          <Facts rows={[
-            ['Free', format.bytes(own.MemoryFreeBytes)],
-            ['Kernel’s heap', own.HeapUsedBytes !== undefined ? format.bytes(own.HeapUsedBytes) : undefined],
-          ]} />
-        </section>
+        <div class="stack">
+          <section class="card">
+            <h2>Memory</h2>
+            <p class="big">{format.bytes(used)} <span class="faint">of {format.bytes(own.MemoryBytes)} in use</span></p>
+            <Meter value={used / own.MemoryBytes} />
+            <Facts rows={[
+              ['Free', format.bytes(own.MemoryFreeBytes)],
+              ['Kernel’s heap', own.HeapUsedBytes !== undefined ? format.bytes(own.HeapUsedBytes) : undefined],
+            ]} />
+          </section>
+          {mayChange() && <Power />}
+        </div>
         <section class="card">
           <h2>System</h2>
           <Facts rows={[
@@ -137,7 +141,6 @@ export function Host() {
           ]} />
         </section>
         <Network own={own} interfaces={interfaces} />
-        {mayChange() && <Power />}
       </div>
     </>
   );

@@ -43,12 +43,15 @@ function Upload({ done }) {
           <div class="row"><Button onClick={transfer.cancel}>Cancel</Button></div>
         </>
       ) : (
-        <>
-          <p class="faint">Kernels, initial RAM disks, multiboot images. Drop files here, or</p>
-          <input ref={picker} type="file" multiple class="unseen" tabIndex={-1} aria-label="Files to upload"
+        <div class="target">
+          <p class="faint">Kernels, initial RAM disks, multiboot images</p>
+          <input ref={picker} type="file" multiple hidden aria-label="Files to upload"
             onChange={(event) => { send([...event.target.files]); event.target.value = ''; }} />
-          <div class="row"><Button icon="upload" onClick={() => picker.current.click()}>Choose files</Button></div>
-        </>
+          <div class="row">
+            <Button icon="upload" onClick={() => picker.current.click()}>Choose files</Button>
+            <span class="faint">or drop them here</span>
+          </div>
+        </div>
       )}
     </section>
   );

@@ -1,6 +1,6 @@
 // The login form: all that somebody without a session gets to see.
 
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import * as api from './api.js';
 import { update, useStore } from './store.js';
 import { Field, Icon } from './widgets.jsx';
@@ -9,7 +9,9 @@ export function Login() {
   const notice = useStore((state) => state.notice);
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState();
+  const password = useRef();
   useEffect(() => {
+    password.current.focus();
     document.title = 'Log in · Innkeeper';
   }, []);
 
@@ -40,7 +42,7 @@ export function Login() {
             required />
         </Field>
         <Field label="Password">
-          <input name="password" type="password" autoComplete="current-password" required autoFocus />
+          <input name="password" type="password" autoComplete="current-password" required ref={password} />
         </Field>
         <button class="button main" disabled={busy} aria-busy={busy}>Log in</button>
         <p class="hint">

@@ -5,7 +5,7 @@ import { Settings } from './settings.jsx';
 import { TimeChart } from './charts.jsx';
 import { Console } from './console.jsx';
 import * as format from './format.js';
-import { historyOf, machineAddress, ours, refreshSystem, usePoll, useStore } from './store.js';
+import { historyOf, machineAddress, ours, refreshSystem, stateOf, usePoll, useStore } from './store.js';
 import { Facts, Heading, Icon, Meter, StatePill, Waiting } from './widgets.jsx';
 
 const TABS = [['', 'Overview'], ['console', 'Console'], ['settings', 'Settings']];
@@ -103,7 +103,7 @@ export function Machine({ name, tab = '' }) {
   const { error } = usePoll(() => refreshSystem(name), 1000, [name]);
   const system = useStore((state) => (state.systems || []).find((one) => one.Id === name));
   const gone = error && error.status === 404;
-  const state = ours(system).State;
+  const state = stateOf(system);
   return (
     <>
       <Heading title={name} above={<a class="up" href="#/"><Icon name="back" />Machines</a>}>

@@ -3,7 +3,7 @@
 import { Actions } from './actions.jsx';
 import { Spark } from './charts.jsx';
 import * as format from './format.js';
-import { historyOf, machineAddress, mayChange, now, ours, useStore } from './store.js';
+import { historyOf, machineAddress, mayChange, now, ours, stateOf, useStore } from './store.js';
 import { Empty, Heading, Icon, Meter, StatePill, Waiting } from './widgets.jsx';
 
 const runs = (own) => own.State === 'running' || own.State === 'paused';
@@ -19,7 +19,7 @@ function Row({ system }) {
         <a href={machineAddress(system.Id)}>{system.Id}</a>
         {own.State === 'stopped' && own.StopReason && <span class="faint">{own.StopReason}</span>}
       </th>
-      <td data-label="State"><StatePill state={own.State} /></td>
+      <td data-label="State"><StatePill state={stateOf(system)} /></td>
       <td data-label="CPU" class="number">
         {active ? (
           <span class="with-spark">

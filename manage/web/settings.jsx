@@ -2,7 +2,7 @@
 
 import { useState } from 'preact/hooks';
 import * as api from './api.js';
-import { ask, attempt, mayChange, ours, refreshSystem, refreshSystems } from './store.js';
+import { ask, attempt, mayChange, ours, refreshSystem, refreshSystems, stateOf } from './store.js';
 import { Button, Facts, Field } from './widgets.jsx';
 
 const ENABLED = { Disabled: 'as described', Once: 'by URL, once', Continuous: 'by URL, every time' };
@@ -45,16 +45,15 @@ function Override({ system }) {
 
 function Share({ system }) {
   const own = ours(system);
-  const sched = own.Sched || {};
-  const [weight, setWeight] = useState(String(sched.Weight ?? ''));
-  const [cap, setCap] = useState(String(sched.Cap ?? ''));
+  const [weight, setWeight] = useState(String(own.Weight ?? ''));
+  const [cap, setCap] = useState(String(own.Cap ?? ''));
   const submit = (event) => {
     event.preventDefault();
     const change = {};
     if (weight !== '') change.Weight = Number(weight);
     if (cap !== '') change.Cap = Number(cap);
     return attempt(async () => {
-      await api.request('PATCH', api.paths.system(system.Id), { Oem: { Innkeeper: { Sched: change } } });
+      await api.request('PATCH', api.paths.system(system.Id), { Oem: { Innkeeper: change } });
       await refreshSystem(system.Id);
     }, 'Saved.');
   };
@@ -65,9 +64,9 @@ function Share({ system }) {
         <Field label="Weight" hint="1 to 10000, of each vCPU">
           <input name="weight" type="number" min="1" max="10000" value={weight} onInput={(event) => setWeight(event.target.value)} disabled={!mayChange()} />
         </Field>
-        <Field label="Cap" hint={sched.Cap ? 'Percent of a CPU, all vCPUs together' : 'It was described without one'}>
+        <Field label="Cap" hint={own.Cap ? 'Percent of a CPU, all vCPUs together' : 'It was described without one'}>
           <input name="cap" type="number" min="1" max={100 * (own.Vcpus || 1)} value={cap} onInput={(event) => setCap(event.target.value)}
-            disabled={!mayChange() || !sched.Cap} />
+            disabled={!mayChange() || !own.Cap} />
         </Field>
       </div>
       {mayChange() && <div class="row"><button class="button">Save</button></div>}
@@ -76,7 +75,7 @@ function Share({ system }) {
 }
 
 function Remove({ system }) {
-  const { State: state } = ours(system);
+  const state = stateOf(system);
   const idle = state === 'defined' || state === 'stopped';
   const remove = async () => {
     const text = 'Its description is forgotten, and so are its numbers and its console. Images stay.';
@@ -98,7 +97,6 @@ function Remove({ system }) {
 
 export function Settings({ system }) {
   const own = ours(system);
-  const described = own.Description || {};
   return (
     <div class="columns two even">
       <Override system={system} />
@@ -106,10 +104,11 @@ export function Settings({ system }) {
       <section class="card">
         <h2>Described as</h2>
         <Facts rows={[
-          ['Kernel', described.Kernel],
-          ['Initrd', described.Initrd],
-          ['Image', described.Image],
-          ['Command line', described.Cmdline && <code>{described.Cmdline}</code>],
+          ['Image', own.Image],
+          ['Initrd', own.Initrd],
+          ['Modules', (own.Modules || []).join(', ')],
+          ['Command line', own.CommandLine && <code>{own.CommandLine}</code>],
+          ['Started', own.Starts !== undefined ? `${own.Starts} times` : undefined],
           ['Manager', system.Links && system.Links.ManagedBy && <code>{system.Links.ManagedBy[0]['@odata.id']}</code>],
         ]} />
       </section>

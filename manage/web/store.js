@@ -110,6 +110,11 @@ export function historyOf(name) {
 /** What is ours of a machine. */
 export const ours = (system) => (system && system.Oem && system.Oem.Innkeeper) || {};
 
+/** "defined", "starting" (its image is being fetched), "running", "paused", "stopped". */
+export const stateOf = (system) => (
+  system && system.Status && system.Status.State === 'Starting' ? 'starting' : ours(system).State
+);
+
 function record(system) {
   const own = ours(system);
   historyOf(system.Id).add(now(), {

@@ -15,6 +15,7 @@ import ending
 import machine
 
 sys.path.insert(0, os.path.join(build.ROOT, "tests", "system"))
+sys.path.insert(0, os.path.join(build.ROOT, "tests", "web"))
 
 TAIL_LINES = 40
 
@@ -102,6 +103,20 @@ def unit_tests(report):
         report.add("unit: all", False, time.monotonic() - start, tail(result.stdout, 80))
 
 
+def web_tests(report, pattern):
+    """The web page in a browser; its functions that need none are one test here."""
+    import page_tests  # needs what the build has made
+
+    if pattern is None:
+        run_command(report, "web: functions",
+                    ["node", "--test", os.path.join("tests", "web", "functions.test.mjs")])
+    if not os.path.isfile(os.path.join(build.BUILD, "manage", "web", "app.js")):
+        report.add("web: page", False, 0, "the kernel was built without its web page, see docs/web.md")
+        return
+    page_tests.run_all(build.BUILD, pattern or "",
+                       lambda name, *result: report.add(f"web: {name}", *result))
+
+
 class Context:
     """What a system test gets: ways to boot a machine with its own ISO in its own directory."""
 
@@ -181,9 +196,10 @@ def system_tests(report, kernel, jobs, pattern, cpus=1):
 def main(arguments):
     parser = argparse.ArgumentParser(prog="tools/test", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", choices=("static", "unit", "system"),
+    parser.add_argument("--only", choices=("static", "unit", "web", "system"),
                         help="one kind of tests instead of all")
-    parser.add_argument("--match", metavar="TEXT", help="system tests whose name holds TEXT")
+    parser.add_argument("--match", metavar="TEXT",
+                        help="system and web tests whose name holds TEXT")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, metavar="N",
                         help="emulators at a time (default: one a CPU)")
     parser.add_argument("--cpus", type=int, default=1, metavar="N",
@@ -211,6 +227,8 @@ def main(arguments):
         unit_tests(report)
     if options.only in (None, "static") and not options.match:
         static_checks(report)
+    if options.only in (None, "web"):
+        web_tests(report, options.match)
     if options.only in (None, "system"):
         system_tests(report, kernel, options.jobs, options.match, options.cpus)
     if report.passed + report.failed == 0:
