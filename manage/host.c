@@ -16,6 +16,7 @@
 #include "kernel/time.h"
 #include "manage/host_console.h"
 #include "manage/host_shell.h"
+#include "manage/http_service.h"
 #include "manage/machine_parts.h"
 #include "manage/net/net.h"
 #include "manage/vm_cycles.h"
@@ -225,7 +226,7 @@ void host_run(void)
         panic("no memory for the console's thread");
     }
     thread_start(console_thread);
-    net_start();
+    net_start(&http_service);
     serial_set_listener(wake_console);
     if (vms > 0) {
         log_info("console: Ctrl-] then a number attaches to a VM (1 to %u), Ctrl-] 0 detaches",

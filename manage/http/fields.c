@@ -46,30 +46,68 @@ bool http_equal(const char *a, const char *b)
     return length == strlen(b) && equal(a, b, length);
 }
 
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
+/* The next element of a list, without the blanks around it; moves *list past it. NULL: there is
+ * none. */
+static const char *next_element(const char **list, size_t *length)
+{
+    const char *element = *list;
+
+    while (is_blank(*element) || *element == ',') {
+        element++;
+    }
+    for (*length = 0; element[*length] && element[*length] != ','; (*length)++) {
+    }
+    *list = element + *length;
+    while (*length && is_blank(element[*length - 1])) {
+        (*length)--;
+    }
+    return *length ? element : NULL;
+}
+
 bool http_list_has(const char *list, const char *word)
 {
     size_t wanted = strlen(word);
+    const char *element;
+    size_t length;
 
-    while (*list) {
-        size_t length;
+    while ((element = next_element(&list, &length)) != NULL) {
+        if (length == wanted && equal(element, word, wanted)) {
+            return true;
+        }
+    }
+    return false;
+}
 
-        while (*list == ' ' || *list == '\t' || *list == ',') {
-            list++;
+/* Whether the parameters of an element end in "q=0", or "0.0" and the like. */
+static bool has_no_weight(const char *element, size_t length)
+{
+    while (length && (element[length - 1] == '0' || element[length - 1] == '.')) {
+        length--;
+    }
+    return length > 2 && element[length - 1] == '=' &&
+           (element[length - 2] == 'q' || element[length - 2] == 'Q');
+}
+
+bool http_accepts(const char *list, const char *word)
+{
+    size_t wanted = strlen(word);
+    const char *element;
+    size_t length;
+
+    while ((element = next_element(&list, &length)) != NULL) {
+        size_t name = 0;
+
+        while (name < length && element[name] != ';' && !is_blank(element[name])) {
+            name++;
         }
-        for (length = 0; list[length] && list[length] != ','; length++) {
+        if (name == wanted && equal(element, word, wanted)) {
+            return name == length || !has_no_weight(element, length);
         }
-        for (size_t end = length;; end--) {
-            if (end == wanted) {
-                if (equal(list, word, wanted)) {
-                    return true;
-                }
-                break;
-            }
-            if (end == 0 || (list[end - 1] != ' ' && list[end - 1] != '\t')) {
-                break;
-            }
-        }
-        list += length;
     }
     return false;
 }

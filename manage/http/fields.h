@@ -22,6 +22,10 @@ bool http_equal(const char *a, const char *b);
 /** Whether a list, its elements separated by commas, has this word (without case). */
 bool http_list_has(const char *list, const char *word);
 
+/** Whether a list of what a client takes, as Accept-Encoding is one, has this word, and not with
+ * the weight 0. */
+bool http_accepts(const char *list, const char *word);
+
 /** The value of a field; NULL if it is not among them. */
 const char *http_find_field(const struct http_field *fields, unsigned count, const char *name);
 

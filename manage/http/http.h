@@ -55,15 +55,15 @@ bool http_query(const struct http_request *request, const char *key, char *value
 
 /* The answer. Its body grows as it is written; when there is no memory or it exceeds
  * HTTP_ANSWER_MAX the client gets 500 instead, and the handler need not care. */
-#define HTTP_ANSWER_MAX (4u * 1024 * 1024)
+#define HTTP_ANSWER_MAX ((size_t)4 * 1024 * 1024)
 
 struct http_answer;
 
 /** 200 if not called. */
 void http_status(struct http_answer *answer, unsigned status);
 /** Adds a header field. Content-Length, Connection, Date and what is for security
- * (Strict-Transport-Security, X-Content-Type-Options, Cache-Control: no-store where no
- * Cache-Control is given) are the server's. `name` must last; `value` is copied. */
+ * (X-Content-Type-Options, Cache-Control: no-store where no Cache-Control is given) are the
+ * server's. `name` must last; `value` is copied. */
 void http_add_field(struct http_answer *answer, const char *name, const char *value);
 /** Appends to the body. */
 void http_write(struct http_answer *answer, const void *bytes, size_t length);
@@ -100,7 +100,8 @@ struct http_stream_handler {
     /** Called often, at least whenever the network's thread was woken (net_wake) and when there is
      * room again: sends what there is. */
     void (*service)(struct http_stream *stream, void *context);
-    /** The connection is gone: `stream` is nobody's, free `context`. */
+    /** The connection is gone: `stream` is nobody's, free `context`. Comes once, and without
+     * `opened` if the client went before. */
     void (*closed)(struct http_stream *stream, void *context);
 };
 

@@ -33,6 +33,7 @@
 
 static struct thread *thread;
 static struct thread *serving; /* the same, once it serves and never ends */
+static const struct net_application *application;
 static struct net_settings settings;
 static struct net_interface interface;
 
@@ -126,6 +127,7 @@ static _Noreturn void serve(void)
         net_interface_update_link(&interface);
         sys_check_timeouts();
         net_status_update(&interface);
+        more |= application->run();
         if (more) {
             thread_yield();
             continue;
@@ -158,10 +160,11 @@ static void run(void *context)
     if (settings.echo && net_echo_start()) {
         log_error("net: no memory for the echo service");
     }
+    application->start(&settings);
     serve();
 }
 
-void net_start(void)
+void net_start(const struct net_application *net_application)
 {
     char reason[192];
 
@@ -171,6 +174,7 @@ void net_start(void)
     if (settings.mode == NET_OFF) {
         return;
     }
+    application = net_application;
     thread = thread_create("net", run, NULL);
     if (!thread) {
         log_error("net: no memory for its thread; the network is off");

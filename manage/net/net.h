@@ -29,15 +29,27 @@ struct net_status {
     unsigned connections, connection_max;
 };
 
+struct net_settings;
+
+/* What the network is for, in its own thread. */
+struct net_application {
+    /** Once, when there is an interface. Logs what goes wrong. */
+    void (*start)(const struct net_settings *settings);
+    /** Goes on: whenever something has come, may be sent, or the thread was woken, and a few times
+     * a second while there are connections. True: there is more to do at once. */
+    bool (*run)(void);
+};
+
 /** Starts the network as the kernel's command line wants it (manage/net/settings.h). What goes
  * wrong is logged, now or later, and costs nothing else. Once; after that there are threads. */
-void net_start(void);
+void net_start(const struct net_application *application);
 
 /** How it is; what the chip counts, as of half a second before the last that happened. Any thread.
  */
 void net_status(struct net_status *status);
 
-/** Has the network's thread look whether there is something to send. Any context but NMI. */
+/** Has the network's thread look whether there is something to send: the application runs. Any
+ * context but NMI. */
 void net_wake(void);
 /** Likewise, in so many ms, if that is not going to happen before. By the network's thread. */
 void net_wake_in(uint32_t ms);

@@ -8,6 +8,7 @@
 
 #define DEFAULT_HOSTNAME "innkeeper"
 #define NTP_PORT         123u
+#define HTTP_PORT        80u
 #define PORT_MAX         65535u
 #define PREFIX_MAX       30u /* longer ones leave no room for a gateway */
 #define VALUE_SIZE       128u
@@ -165,5 +166,13 @@ int net_settings_parse(const char *cmdline, struct net_settings *settings, char 
     }
     (void)cmdline_option(cmdline, "ntp", settings->ntp, sizeof(settings->ntp));
     settings->echo = cmdline_option(cmdline, "net-echo", value, sizeof(value));
+    if (cmdline_option(cmdline, "http", value, sizeof(value))) {
+        if (!*value) {
+            port = HTTP_PORT;
+        } else if (!parse_number(value, PORT_MAX, &port) || port == 0) {
+            return refuse(settings, reason, size, "http", value, "want 1 to 65535");
+        }
+        settings->http_port = (uint16_t)port;
+    }
     return 0;
 }

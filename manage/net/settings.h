@@ -8,6 +8,7 @@
  *   ntp=SERVER                                 name or address; else what DHCP says
  *   ntp-port=N                                 123
  *   net-echo                                   echo service (RFC 862), for tests
+ *   http, http=PORT                            HTTP without TLS, too; port 80 if not given
  */
 #ifndef MANAGE_NET_SETTINGS_H
 #define MANAGE_NET_SETTINGS_H
@@ -35,6 +36,7 @@ struct net_settings {
     char ntp[NET_SERVER_SIZE]; /* "" if not given */
     uint16_t ntp_port;
     bool echo;
+    uint16_t http_port; /* of HTTP without TLS; 0: none */
 };
 
 /** True if it can be a host's name: up to 63 letters, digits and inner hyphens. */

@@ -1,0 +1,220 @@
+#include "manage/http/listener.h"
+
+#include <errno.h>
+
+#include <lwip/altcp.h>
+#include <lwip/ip_addr.h>
+#include <lwip/priv/tcp_priv.h>
+#include <lwip/tcp.h>
+
+#include "kernel/memory/heap.h"
+#include "kernel/time.h"
+#include "manage/http/server.h"
+
+/* Half-open connections of a port: beyond that, new ones are not answered. */
+#define BACKLOG 24u
+/* So many may take as long as they like; of more, those go that are older than a moment. */
+#define HALF_OPEN_FEW    8u
+#define HALF_OPEN_MOMENT 2u /* in half seconds, TCP's slow ticks */
+
+#define POLL_OFTEN 1u /* in half seconds */
+
+/* The largest piece that is handed on at once: layers over TCP copy it. */
+#define PIECE_MAX 4096u
+
+/* A connection as lwIP and the server know it. */
+struct link {
+    struct altcp_pcb *pcb;
+    struct http_connection *connection;
+};
+
+static size_t send(void *context, const void *bytes, size_t length, bool constant)
+{
+    struct altcp_pcb *pcb = ((struct link *)context)->pcb;
+    const char *next = bytes;
+    size_t sent = 0;
+
+    while (sent < length) {
+        size_t piece = LWIP_MIN(length - sent, PIECE_MAX);
+
+        piece = LWIP_MIN(piece, altcp_sndbuf(pcb));
+        /* Without memory for it: some comes back when something is acknowledged. */
+        if (piece == 0 || altcp_write(pcb, next + sent, (u16_t)piece,
+                                      constant ? 0 : TCP_WRITE_FLAG_COPY) != ERR_OK) {
+            break;
+        }
+        sent += piece;
+    }
+    return sent;
+}
+
+static void flush(void *context)
+{
+    (void)altcp_output(((struct link *)context)->pcb);
+}
+
+static void consumed(void *context, size_t length)
+{
+    while (length) {
+        u16_t piece = (u16_t)LWIP_MIN(length, UINT16_MAX);
+
+        altcp_recved(((struct link *)context)->pcb, piece);
+        length -= piece;
+    }
+}
+
+static void shut(void *context)
+{
+    (void)altcp_shutdown(((struct link *)context)->pcb, 0, 1);
+}
+
+static void end(void *context, bool cut)
+{
+    struct link *link = context;
+    struct altcp_pcb *pcb = link->pcb;
+
+    altcp_arg(pcb, NULL);
+    altcp_recv(pcb, NULL);
+    altcp_sent(pcb, NULL);
+    altcp_err(pcb, NULL);
+    altcp_poll(pcb, NULL, POLL_OFTEN);
+    /* If the other side does not end it, it makes way for new ones. */
+    altcp_setprio(pcb, TCP_PRIO_MIN);
+    kfree(link);
+    if (cut || altcp_close(pcb) != ERR_OK) {
+        altcp_abort(pcb);
+    }
+}
+
+static const struct http_transport transport = {
+    .send = send, .flush = flush, .consumed = consumed, .shut = shut, .end = end};
+
+/* The server looks at it when the network's thread is done with what has come. A connection is
+ * never ended in here, where lwIP would go on with it. */
+static err_t receive(void *argument, struct altcp_pcb *pcb, struct pbuf *packet, err_t error)
+{
+    struct link *link = argument;
+
+    (void)pcb;
+    (void)error;
+    if (!packet) {
+        if (link) {
+            http_server_finish(link->connection);
+        }
+        return ERR_OK;
+    }
+    for (struct pbuf *part = packet; part && link; part = part->next) {
+        if (!http_server_receive(link->connection, part->payload, part->len)) {
+            break;
+        }
+    }
+    pbuf_free(packet);
+    return ERR_OK;
+}
+
+/* The server's thread runs whenever there may be room. */
+static err_t sent(void *argument, struct altcp_pcb *pcb, u16_t length)
+{
+    (void)argument;
+    (void)pcb;
+    (void)length;
+    return ERR_OK;
+}
+
+static err_t poll(void *argument, struct altcp_pcb *pcb)
+{
+    (void)argument;
+    (void)pcb;
+    return ERR_OK;
+}
+
+/* The connection is gone already. */
+static void failed(void *argument, err_t error)
+{
+    struct link *link = argument;
+
+    (void)error;
+    if (link) {
+        http_server_lose(link->connection);
+        kfree(link);
+    }
+}
+
+static err_t accepted(struct altcp_pcb *pcb, bool secure)
+{
+    struct link *link = kmalloc(sizeof(*link));
+    const ip_addr_t *address = altcp_get_ip(pcb, 0);
+
+    if (link) {
+        link->pcb = pcb;
+        link->connection = http_server_open(&transport, link, address ? ipaddr_ntoa(address) : "",
+                                            secure, time_ns());
+    }
+    if (!link || !link->connection) {
+        kfree(link);
+        altcp_abort(pcb);
+        return ERR_ABRT;
+    }
+    altcp_arg(pcb, link);
+    altcp_recv(pcb, receive);
+    altcp_sent(pcb, sent);
+    altcp_err(pcb, failed);
+    altcp_poll(pcb, poll, POLL_OFTEN);
+    altcp_nagle_disable(pcb);
+    return ERR_OK;
+}
+
+static err_t accepted_plain(void *argument, struct altcp_pcb *pcb, err_t error)
+{
+    (void)argument;
+    if (error != ERR_OK || !pcb) {
+        return ERR_VAL;
+    }
+    return accepted(pcb, false);
+}
+
+static err_t accepted_secure(void *argument, struct altcp_pcb *pcb, err_t error)
+{
+    (void)argument;
+    if (error != ERR_OK || !pcb) {
+        return ERR_VAL;
+    }
+    return accepted(pcb, true);
+}
+
+int http_listen(struct altcp_pcb *pcb, uint16_t port, bool secure)
+{
+    struct altcp_pcb *listening;
+
+    if (!pcb) {
+        return -ENOMEM;
+    }
+    if (altcp_bind(pcb, IP_ANY_TYPE, port) != ERR_OK) {
+        altcp_close(pcb);
+        return -ENOMEM;
+    }
+    listening = altcp_listen_with_backlog(pcb, BACKLOG);
+    if (!listening) {
+        altcp_close(pcb);
+        return -ENOMEM;
+    }
+    altcp_accept(listening, secure ? accepted_secure : accepted_plain);
+    return 0;
+}
+
+void http_drop_half_open(void)
+{
+    unsigned count = 0;
+    struct tcp_pcb *next;
+
+    for (struct tcp_pcb *pcb = tcp_active_pcbs; pcb; pcb = pcb->next) {
+        count += pcb->state == SYN_RCVD;
+    }
+    for (struct tcp_pcb *pcb = tcp_active_pcbs; pcb && count > HALF_OPEN_FEW; pcb = next) {
+        next = pcb->next;
+        if (pcb->state == SYN_RCVD && tcp_ticks - pcb->tmr > HALF_OPEN_MOMENT) {
+            tcp_abandon(pcb, 0);
+            count--;
+        }
+    }
+}
