@@ -72,6 +72,7 @@ function Network({ own, interfaces }) {
         ]} />
       ))}
       <Facts rows={[
+        ['Interface', net.Chip],
         ['Received', net.ReceivedBytes !== undefined && format.bytes(net.ReceivedBytes)],
         ['Sent', net.SentBytes !== undefined && format.bytes(net.SentBytes)],
       ].filter(([, value]) => value)} />
@@ -80,8 +81,8 @@ function Network({ own, interfaces }) {
 }
 
 function Power() {
-  const run = async (type, title, text) => {
-    if (!(await ask({ title, text, action: title.replace('?', ''), word: 'innkeeper', danger: true }))) return;
+  const run = async (type, action, text) => {
+    if (!(await ask({ title: `${action}?`, text, action, word: 'innkeeper', danger: true }))) return;
     await attempt(() => api.request('POST', api.paths.hostReset, { ResetType: type }), 'It goes down now.');
   };
   return (
@@ -89,7 +90,8 @@ function Power() {
       <h2>Power</h2>
       <p class="faint">Of the whole machine, whatever its guests are doing.</p>
       <div class="row">
-        <Button icon="reset" kind="risky" onClick={() => run('ForceRestart', 'Restart?', 'The host and all machines on it start anew at once.')}>Restart</Button>
+        <Button icon="reset" kind="risky" onClick={() => run('ForceRestart', 'Restart', 'The host and all machines on it end at once, and it starts anew.')}>Restart</Button>
+        <Button icon="stop" kind="risky" onClick={() => run('ForceOff', 'Power off', 'The host and all machines on it end at once.')}>Power off</Button>
       </div>
     </section>
   );
@@ -138,6 +140,7 @@ export function Host() {
             ['CPUs', own.Cpus && own.Cpus.length],
             ['Clock', manager.DateTime],
             ['Started by', own.Loader],
+            ['Machines', own.CanStartMachines === false ? `cannot be started: ${own.WhyNot}` : undefined],
           ]} />
         </section>
         <Network own={own} interfaces={interfaces} />

@@ -63,11 +63,13 @@ function Fetch({ done }) {
   const suggested = imageName(url.split(/[?#]/)[0].split('/').slice(3).pop() || '');
   const submit = async (event) => {
     event.preventDefault();
+    const form = event.target;
     const worked = await attempt(
       () => api.request('POST', api.paths.images, { Name: name || suggested, ImageURI: url }),
       `${name || suggested} is being fetched.`,
     );
     if (worked) {
+      form.reset(); // else what is empty again counts as left out
       setUrl('');
       setName('');
     }
@@ -152,7 +154,7 @@ export function Images() {
       {images.value && rows.length === 0 && <Empty title="There are no images." />}
       {rows.length > 0 && (
         <div class="card flush">
-          <table class="list images">
+          <table class="list images hover">
             <thead>
               <tr>
                 <th scope="col">Name</th>

@@ -7,15 +7,29 @@ import { Heading, Waiting } from './widgets.jsx';
 
 const SEVERITIES = { OK: 'info', Warning: 'warning', Critical: 'error' };
 
-/** The time of day if the clock was right, else since boot, as the server writes it. */
+/** The log with what is new in it; `known` is what the last call returned. */
+async function read(known) {
+  if (known && known.length > 0) {
+    // From the last known entry on: if that is where it was, nothing was lost in between.
+    const { Members: members } = await api.get(`${api.paths.log}?$skip=${known.length - 1}`);
+    if (members.length > 0 && members[0].Id === known[known.length - 1].Id) {
+      return members.length > 1 ? [...known, ...members.slice(1)] : known;
+    }
+  }
+  return (await api.get(api.paths.log)).Members;
+}
+
+/** The time of day here; nothing while the machine does not know the date. */
 function when(entry) {
-  const time = new Date(entry.Created);
-  if (Number.isNaN(time.getTime())) return entry.Created || '';
-  return time.toLocaleTimeString(undefined, { hour12: false });
+  return entry.Created ? new Date(entry.Created).toLocaleTimeString(undefined, { hour12: false }) : '';
 }
 
 export function Log() {
-  const { value, error } = usePoll(() => api.getMembers(api.paths.log), 2000, []);
+  const known = useRef();
+  const { value, error } = usePoll(async () => {
+    known.current = await read(known.current);
+    return known.current;
+  }, 2000, []);
   const [words, setWords] = useState('');
   const [severity, setSeverity] = useState('');
   const [follow, setFollow] = useState(true);

@@ -57,7 +57,7 @@ function Summary({ systems }) {
   return (
     <ul class="tiles">
       <li><b>{all.filter((own) => own.State === 'running').length}</b><span>running of {all.length}</span></li>
-      <li><b>{(cpu / 100).toFixed(1)}</b><span>CPUs busy with guests</span></li>
+      <li><b>{(cpu / 100).toFixed(1)}</b><span>CPUs busy</span></li>
       <li><b>{format.bytes(sum('MemoryBytes'))}</b><span>memory given out</span></li>
       <li><b>{sum('Vcpus')}</b><span>vCPUs started</span></li>
     </ul>
@@ -81,7 +81,7 @@ export function Machines() {
         <>
           <Summary systems={systems} />
           <div class="card flush">
-            <table class="list machines">
+            <table class="list cards hover">
               <thead>
                 <tr>
                   <th scope="col">Name</th>

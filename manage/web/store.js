@@ -51,8 +51,8 @@ let toastNumber = 0;
 
 export function toast(text, kind = 'info') {
   const id = ++toastNumber;
-  update({ toasts: [...state.toasts.slice(-3), { id, text, kind }] });
-  setTimeout(() => dismiss(id), kind === 'error' ? 12000 : 5000);
+  update({ toasts: [...state.toasts.slice(-2), { id, text, kind }] });
+  setTimeout(() => dismiss(id), kind === 'error' ? 12000 : 4000);
 }
 
 export function dismiss(id) {

@@ -158,7 +158,8 @@ class Handler(BaseHTTPRequestHandler):
             case "GET", "Managers", "innkeeper", "EthernetInterfaces":
                 return self.collection(self.path, machine.interfaces())
             case "GET", "Managers", "innkeeper", "LogServices", "Log", "Entries":
-                return self.collection(self.path, machine.entries)
+                skip = urllib.parse.parse_qs(urllib.parse.urlsplit(self.path).query).get("$skip", ["0"])[0]
+                return self.collection(self.path, machine.entries[int(skip):])
             case "GET", "Chassis", "innkeeper":
                 return self.json({"Id": "innkeeper"})
         raise Refusal(404, f"There is nothing at {self.path}.")

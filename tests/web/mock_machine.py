@@ -146,7 +146,7 @@ class Machine:
             self.log(text, severity)
 
     def log(self, text, severity="OK"):
-        self.entries.append({"Id": str(len(self.entries) + 1), "Created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        self.entries.append({"Id": str(int(self.entries[-1]["Id"]) + 1 if self.entries else 0), "Created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
                              "Severity": severity, "Message": text})
 
     def find(self, name):

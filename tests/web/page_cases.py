@@ -305,6 +305,11 @@ def host_and_log(browser, mock):
     browser.choose("select", "")
     mock.machine.log("something happened just now")
     browser.element(".log li", "something happened just now")
+    # The ring is full: the oldest ones go when new ones come.
+    del mock.machine.entries[:3]
+    mock.machine.log("and this is new")
+    browser.element(".log li", "and this is new")
+    browser.wait("document.querySelectorAll('.log li').length === 6", "the log as it is now")
     browser.picture("log")
 
 
@@ -365,6 +370,9 @@ def sizes(browser, mock):
                 time.sleep(0.15)
                 browser.picture(f"{place.replace('/', '-') or 'machines'}-{name}{'-dark' if dark else ''}")
                 check(sideways(browser) <= 0, f"/{place} can be scrolled sideways on a {name}")
+                cut = browser.run("[...document.querySelectorAll('.card')].filter(e => e.scrollWidth > e.clientWidth)"
+                                  ".map(e => e.innerText).join()")
+                check(not cut, f"/{place} has cut-off text on a {name}: {cut}")
     browser.window(PHONE)
     go(browser, "")
     action(browser, "staging", "start")
