@@ -39,9 +39,9 @@ static void put_label_value(struct metrics_text *text, const char *value)
         http_write(text->answer, value, plain);
         value += plain;
         if (*value) {
-            char escaped[3] = {'\\', *value == '\n' ? 'n' : *value, '\0'};
+            char escaped[3] = {'\\', *value, '\0'};
 
-            put(text, escaped);
+            put(text, *value == '\n' ? "\\n" : escaped);
             value++;
         }
     }

@@ -20,7 +20,7 @@
 #define PBUF_POOL_BUFSIZE          1536 /* a whole frame */
 #define MEMP_NUM_PBUF              128
 #define MEMP_NUM_TCP_PCB           64
-#define MEMP_NUM_TCP_PCB_LISTEN    8
+#define MEMP_NUM_TCP_PCB_LISTEN    56 /* consoles of VMs have one each, if any */
 #define MEMP_NUM_TCP_SEG           512
 #define MEMP_NUM_UDP_PCB           12
 #define MEMP_NUM_SYS_TIMEOUT       (LWIP_NUM_SYS_TIMEOUT_INTERNAL + 16)
