@@ -3,9 +3,12 @@
 #include <lwip/altcp.h>
 #include <lwip/altcp_tcp.h>
 
+#include "kernel/boot/boot_info.h"
 #include "kernel/log.h"
 #include "kernel/time.h"
 #include "manage/access/access.h"
+#include "manage/consoles/tcp_consoles.h"
+#include "manage/consoles/web_console.h"
 #include "manage/http/listener.h"
 #include "manage/http/server.h"
 #include "manage/metrics/metrics.h"
@@ -18,6 +21,7 @@
 
 static const struct http_route_table tables[] = {
     {metrics_routes, METRICS_ROUTES},
+    {web_console_routes, WEB_CONSOLE_ROUTES},
     {page_routes, PAGE_ROUTES},
 };
 
@@ -43,6 +47,7 @@ static void start(const struct net_settings *settings)
     if (settings->http_port) {
         listen(&plain, settings->http_port, false);
     }
+    tcp_consoles_start(boot_info()->cmdline);
 }
 
 static bool run(void)
@@ -54,6 +59,7 @@ static bool run(void)
         dropped = now;
         http_drop_half_open();
     }
+    tcp_consoles_run();
     return http_server_run(now);
 }
 

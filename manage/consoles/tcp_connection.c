@@ -20,14 +20,14 @@
 
 struct connection {
     struct tcp_pcb *pcb; /* NULL: the place is free */
-    bool is_telnet;
-    struct telnet telnet;
+    struct pbuf *input;  /* has come, and the guest has not taken it: the client's window says so */
     struct attachment attachment;
-    struct pbuf *input; /* has come, and the guest has not taken it: the client's window says so */
-    int held;           /* a typed byte that is not in the input any more */
-    bool told;          /* the client knows whether it is the writer */
-    bool closing;       /* it sends no more */
-    unsigned polls;     /* since then */
+    struct telnet telnet;
+    int held;       /* a typed byte that is not in the input any more */
+    unsigned polls; /* since it is closing */
+    bool is_telnet;
+    bool told;    /* the client knows whether it is the writer */
+    bool closing; /* it sends no more */
 };
 
 static struct connection connections[TCP_CONNECTIONS];
