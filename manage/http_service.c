@@ -14,6 +14,7 @@
 #include "manage/metrics/metrics.h"
 #include "manage/net/settings.h"
 #include "manage/net/tls/tls.h"
+#include "manage/syslog/syslog.h"
 #include "manage/web/routes.h"
 
 #define HTTPS_PORT   443u
@@ -48,6 +49,7 @@ static void start(const struct net_settings *settings)
         listen(&plain, settings->http_port, false);
     }
     tcp_consoles_start(boot_info()->cmdline);
+    syslog_start(boot_info()->cmdline);
 }
 
 static bool run(void)
@@ -60,6 +62,7 @@ static bool run(void)
         http_drop_half_open();
     }
     tcp_consoles_run();
+    syslog_run();
     return http_server_run(now);
 }
 

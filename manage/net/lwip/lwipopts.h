@@ -28,6 +28,7 @@
 #define LWIP_SUPPORT_CUSTOM_PBUF   1
 #define IP_REASS_MAX_PBUFS         32
 #define IPV6_FRAG_COPYHEADER       1 /* pointers of 64 bits do not fit into the header */
+#define MEMP_NUM_ARP_QUEUE         64
 #define MEMP_NUM_ND6_QUEUE         20
 #define MEMP_NUM_MLD6_GROUP        8
 #define MEMP_NUM_IGMP_GROUP        8
@@ -46,6 +47,8 @@
 #define LWIP_NETIF_HOSTNAME            1
 #define LWIP_NETIF_EXT_STATUS_CALLBACK 1
 #define ETHARP_TRUST_IP_MAC            0
+#define ARP_QUEUEING                   1 /* for a burst of syslog messages */
+#define ARP_QUEUE_LEN                  32
 #define ETH_PAD_SIZE                   0
 
 /* TCP. */
