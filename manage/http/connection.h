@@ -42,6 +42,8 @@ struct http_stream {
     bool closing; /* nothing is sent any more, but for what waits */
     bool peer_closing;
     bool pinged;
+    struct access_identity who;
+    uint64_t checked;  /* when it was last known that they still may */
     uint64_t heard;    /* when bytes came last */
     uint64_t spoke;    /* when bytes were sent last */
     uint64_t deadline; /* when closing */

@@ -9,6 +9,7 @@
 
 #define PING_NS       (30 * HTTP_SECOND) /* without a byte from the client, it is asked for one */
 #define SILENCE_NS    (60 * HTTP_SECOND) /* without one it is gone */
+#define CHECK_NS      HTTP_SECOND        /* between looks whether who has it still may */
 #define KEEP_ALIVE_NS (15 * HTTP_SECOND)
 #define KEEP_ALIVE    ": keep-alive\n\n" /* a comment, which clients skip */
 #define CLOSE_NS      (2 * HTTP_SECOND)  /* for the client to close, too */
@@ -26,6 +27,8 @@ void http_stream_open(struct http_connection *connection)
         .handler = connection->answer.stream,
         .context = connection->answer.stream_context,
         .is_websocket = connection->answer.websocket,
+        .who = connection->request.who,
+        .checked = connection->now,
         .heard = connection->now,
         .spoke = connection->now,
     };
@@ -116,6 +119,20 @@ static void close_stream(struct http_stream *stream, unsigned code)
 void http_stream_close(struct http_stream *stream)
 {
     close_stream(stream, WEBSOCKET_NORMAL);
+}
+
+/* Without a session any more, or with another role, nobody keeps what they had before. */
+static void check_access(struct http_connection *connection)
+{
+    struct http_stream *stream = &connection->stream;
+
+    if (stream->who.role == ACCESS_NOBODY || connection->now - stream->checked < CHECK_NS) {
+        return;
+    }
+    stream->checked = connection->now;
+    if (!access_holds(&stream->who, connection->now)) {
+        close_stream(stream, WEBSOCKET_POLICY);
+    }
 }
 
 static void take_event(struct http_stream *stream, enum websocket_event event)
@@ -227,6 +244,7 @@ void http_stream_run(struct http_connection *connection)
     struct http_stream *stream = &connection->stream;
 
     receive(connection);
+    check_access(connection);
     serve(connection);
     if (stream->out.length == 0) {
         http_pace_start(&connection->pace, connection->now, SEND_NS);
