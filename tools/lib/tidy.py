@@ -8,7 +8,10 @@ import subprocess
 import sys
 
 # Options of gcc that clang does not know.
-GCC_ONLY = {"-fno-pic", "-fno-common"}
+GCC_ONLY = {"-fno-pic", "-fno-common", "-ffixed-rbp", "-mpreferred-stack-boundary=3"}
+
+# What the image is linked of, but for the libraries of others.
+TARGETS = ("innkeeper.elf.p", "libexit_path.a.p")
 
 
 def for_clang(command):
@@ -25,8 +28,8 @@ def entries(build_directory):
     with open(os.path.join(build_directory, "compile_commands.json"), encoding="utf-8") as file:
         commands = json.load(file)
     for entry in commands:
-        if ("innkeeper.elf.p" in entry["output"] and "generated" not in entry["output"]
-                and entry["file"].endswith(".c")):
+        if (any(target in entry["output"] for target in TARGETS)
+                and "generated" not in entry["output"] and entry["file"].endswith(".c")):
             yield {"directory": entry["directory"], "file": entry["file"],
                    "arguments": for_clang(entry["command"])}
 
