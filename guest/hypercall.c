@@ -57,7 +57,7 @@ static uint64_t features(void)
     return bitmap;
 }
 
-__attribute__((noinline)) static uint64_t test_call(struct vcpu *vcpu, uint64_t function)
+static uint64_t test_call(struct vcpu *vcpu, uint64_t function)
 {
     struct virt_vcpu *cpu = vcpu->cpu;
     const uint64_t first = cpu->gpr[GPR_RBX];
@@ -107,16 +107,25 @@ __attribute__((noinline)) static uint64_t test_call(struct vcpu *vcpu, uint64_t 
     }
 }
 
+/* A call of the test device's. */
+__attribute__((noinline)) static enum virt_next handle_test(struct vcpu *vcpu, uint64_t function,
+                                                            const struct vm_exit *exit)
+{
+    /* First, so that an event which is injected interrupts the next instruction, not this one. */
+    virt->complete_instruction(vcpu->cpu, exit->instruction_length);
+    vcpu->cpu->gpr[GPR_RAX] = test_call(vcpu, function);
+    return vcpu_signalled(vcpu) ? VIRT_LEAVE : VIRT_ENTER;
+}
+
 enum virt_next vcpu_handle_hypercall(void *context, const struct vm_exit *exit)
 {
     struct vcpu *vcpu = context;
     uint64_t *rax = &vcpu->cpu->gpr[GPR_RAX];
     uint64_t function = *rax - HYPERCALL_TEST;
 
-    /* First, so that an event which is injected interrupts the next instruction, not this one. */
-    virt->complete_instruction(vcpu->cpu, exit->instruction_length);
-    *rax = vcpu->vm->description.test_device && function <= HYPERCALL_PAGE_SIZE
-               ? test_call(vcpu, function)
-               : (uint64_t)-KVM_ENOSYS;
-    return vcpu_signalled(vcpu) ? VIRT_LEAVE : VIRT_ENTER;
+    if (vcpu->vm->description.test_device && function <= HYPERCALL_PAGE_SIZE) {
+        return handle_test(vcpu, function, exit);
+    }
+    *rax = (uint64_t)-KVM_ENOSYS;
+    return VIRT_ADVANCE;
 }

@@ -8,6 +8,8 @@
 
 #define LOW_HALF UINT64_C(0xffffffff)
 
+#define LIKELY(condition) __builtin_expect((condition) != 0, 1)
+
 /* Kept out of line, so that the handlers save and restore no registers for their sake. */
 #define COLD __attribute__((noinline, cold))
 
@@ -43,22 +45,52 @@ static void set_cpuid_answer(struct vcpu *vcpu, const struct cpuid_registers *an
     gpr[GPR_RDX] = answer->edx;
 }
 
-COLD static void answer_varying_cpuid(struct vcpu *vcpu)
+static bool runs_64bit_code(const struct vcpu *vcpu)
 {
-    const uint64_t *gpr = vcpu->cpu->gpr;
-    struct cpuid_registers answer;
     struct virt_mode mode;
 
     virt->get_mode(vcpu->cpu, &mode);
-    guest_cpuid(&vcpu->vm->cpuid, (uint32_t)gpr[GPR_RAX], (uint32_t)gpr[GPR_RCX],
-                &(struct cpuid_vcpu){.apic_id = vcpu->index,
-                                     .apic_enabled = lapic_mode(&vcpu->lapic) != APIC_MODE_DISABLED,
-                                     .long_mode =
-                                         (mode.efer & EFER_LMA) && (mode.cs_attributes & SEGMENT_L),
-                                     .cr4 = mode.cr4,
-                                     .xcr0 = virt->get_register(vcpu->cpu, REGISTER_XCR0)},
-                &answer);
+    return (mode.efer & EFER_LMA) && (mode.cs_attributes & SEGMENT_L);
+}
+
+COLD static void answer_varying_cpuid(struct vcpu *vcpu, enum cpuid_leaf_kind kind)
+{
+    const uint64_t *gpr = vcpu->cpu->gpr;
+    struct cpuid_vcpu state = {.apic_id = vcpu->index};
+    struct cpuid_registers answer;
+
+    /* Only what is asked for: each takes its time. */
+    switch (kind) {
+    case CPUID_PER_VCPU:
+        state.apic_enabled = lapic_mode(&vcpu->lapic) != APIC_MODE_DISABLED;
+        state.cr4 = virt->get_register(vcpu->cpu, REGISTER_CR4);
+        break;
+    case CPUID_STRUCTURED:
+        state.cr4 = virt->get_register(vcpu->cpu, REGISTER_CR4);
+        break;
+    case CPUID_XSAVE:
+        state.xcr0 = virt->get_register(vcpu->cpu, REGISTER_XCR0);
+        break;
+    case CPUID_EXTENDED_VCPU:
+        state.long_mode = runs_64bit_code(vcpu);
+        break;
+    default:
+        break;
+    }
+    guest_cpuid(&vcpu->vm->cpuid, (uint32_t)gpr[GPR_RAX], (uint32_t)gpr[GPR_RCX], &state, &answer);
     set_cpuid_answer(vcpu, &answer);
+}
+
+static __attribute__((noinline)) void answer_by_subleaf(struct vcpu *vcpu,
+                                                        const struct cpuid_leaf *leaf)
+{
+    if (leaf->kind == CPUID_CACHE) { /* programs read it over and over as they start */
+        uint32_t subleaf = (uint32_t)vcpu->cpu->gpr[GPR_RCX];
+
+        set_cpuid_answer(vcpu, cpuid_cache(&vcpu->vm->cpuid, subleaf));
+    } else {
+        answer_varying_cpuid(vcpu, (enum cpuid_leaf_kind)leaf->kind);
+    }
 }
 
 static enum virt_next handle_cpuid(void *context, const struct vm_exit *exit)
@@ -67,10 +99,10 @@ static enum virt_next handle_cpuid(void *context, const struct vm_exit *exit)
     const struct cpuid_leaf *leaf = cpuid_find(&vcpu->vm->cpuid, (uint32_t)vcpu->cpu->gpr[GPR_RAX]);
 
     (void)exit;
-    if (leaf->kind == CPUID_STATIC) {
+    if (LIKELY(leaf->kind == CPUID_STATIC)) {
         set_cpuid_answer(vcpu, &leaf->answer);
     } else {
-        answer_varying_cpuid(vcpu);
+        answer_by_subleaf(vcpu, leaf);
     }
     return VIRT_ADVANCE;
 }
@@ -384,8 +416,7 @@ static enum virt_next handle_unexpected(void *context, const struct vm_exit *exi
 {
     struct vcpu *vcpu = context;
 
-    vm_stop(vcpu->vm, "internal error: unexpected exit %s (reason %u)",
-            vm_exit_kind_name(exit->kind), exit->reason);
+    vm_stop(vcpu->vm, "internal error: unexpected exit %s", vm_exit_kind_name(exit->kind));
     virt->dump(vcpu->cpu);
     return VIRT_LEAVE;
 }

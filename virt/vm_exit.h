@@ -97,7 +97,6 @@ enum apic_access_type {
 
 struct vm_exit {
     enum vm_exit_kind kind;
-    uint32_t reason;            /* the back end's own number, for counts and dumps only */
     uint8_t instruction_length; /* bytes, of the instruction that exited; 0 when not known */
     union {
         struct {

@@ -82,7 +82,6 @@ bool decode_memory_exit(uint64_t qualification, uint64_t guest_physical, uint64_
         return false;
     }
     exit->kind = VM_EXIT_MEMORY;
-    exit->reason = EXIT_REASON_EPT_VIOLATION;
     exit->instruction_length = 0;
     decode_violation(qualification, guest_physical, guest_linear, exit);
     return true;
@@ -108,7 +107,6 @@ bool decode_apic_access_exit(uint64_t qualification, struct vm_exit *exit)
         return false;
     }
     exit->kind = VM_EXIT_APIC_ACCESS;
-    exit->reason = EXIT_REASON_APIC_ACCESS;
     exit->instruction_length = 0;
     exit->apic_access.offset = (uint16_t)(qualification & APIC_OFFSET_MASK);
     exit->apic_access.access = (enum apic_access_type)accesses[type];
@@ -238,7 +236,6 @@ void decode_exit(const struct vmx_raw_exit *raw, struct vm_exit *exit)
     uint32_t index = raw->reason & (EXIT_REASON_ENTRY_FAILURE | EXIT_REASON_BASIC_MASK);
     struct exit_traits traits;
 
-    exit->reason = raw->reason;
     exit->instruction_length = 0;
     if (__builtin_expect(index >= EXIT_REASON_COUNT, 0)) {
         decode_unlisted(raw, exit);

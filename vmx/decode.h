@@ -65,17 +65,17 @@ static inline unsigned exit_needs(uint32_t reason)
 }
 
 /** True if the reason and the instruction's length tell all: decode_plain_exit can do it. */
-static inline bool exit_is_plain(uint32_t reason)
+static inline bool exit_is_plain(uint64_t reason)
 {
-    return reason < EXIT_REASON_COUNT && exit_traits[reason].needs == NEEDS_LENGTH;
+    return __builtin_expect(reason < EXIT_REASON_COUNT, 1) &&
+           __builtin_expect(exit_traits[reason].needs == NEEDS_LENGTH, 1);
 }
 
 /** Takes a plain exit apart: what decode_exit would do, for the exits that must be fast. */
-static inline void decode_plain_exit(uint32_t reason, uint32_t instruction_length,
+static inline void decode_plain_exit(uint64_t reason, uint32_t instruction_length,
                                      struct vm_exit *exit)
 {
     exit->kind = (enum vm_exit_kind)exit_traits[reason].kind;
-    exit->reason = reason;
     exit->instruction_length = (uint8_t)instruction_length;
 }
 
@@ -99,7 +99,6 @@ static inline bool decode_port_exit(uint64_t qualification, uint32_t instruction
         return false;
     }
     exit->kind = VM_EXIT_IO;
-    exit->reason = EXIT_REASON_IO;
     exit->instruction_length = (uint8_t)instruction_length;
     decode_port(qualification, exit);
     return true;
@@ -118,7 +117,7 @@ unsigned exit_needs_more(const struct vmx_raw_exit *raw);
 
 /**
  * Takes the exit apart. Only fields that exit_needs and exit_needs_more name are looked at; of
- * `exit`, the kind, the reason, the instruction length and the kind's own member are written. A
+ * `exit`, the kind, the instruction length and the kind's own member are written. A
  * failed VM entry gets a general rule; the caller may put the one that entry_check finds.
  */
 void decode_exit(const struct vmx_raw_exit *raw, struct vm_exit *exit);

@@ -41,9 +41,14 @@ vmx_run_guest:
     push %r13
     push %r14
     push %r15
-    push %rdi
+    lea .Lleft(%rip), %rax      /* where vmx_exited returns to */
+    push %rax
     mov %rsp, HOST_RSP(%rdi)
-.Lenter:
+
+/* void vmx_enter_guest(struct virt_vcpu *vcpu) */
+    .globl vmx_enter_guest
+    .type vmx_enter_guest, @function
+vmx_enter_guest:
     mov RAX(%rdi), %rax
     mov RCX(%rdi), %rcx
     mov RDX(%rdi), %rdx
@@ -70,8 +75,13 @@ vmx_run_guest:
     jne .Lrefused
     vmlaunch
 .Lrefused:
+    mov $ENTRY_HOST_RSP_FIELD, %eax
+    vmread %rax, %rax           /* the vCPU */
+    mov HOST_RSP(%rax), %rsp
+    pop %rax
     xor %eax, %eax
     jmp .Lreturn
+    .size vmx_enter_guest, . - vmx_enter_guest
 
     .globl vmx_exit_point
     .balign 64
@@ -94,13 +104,10 @@ vmx_exit_point:
     mov %rsp, %rdi
     mov HOST_RSP(%rsp), %rsp
     lea FRAME(%rsp), %rbp       /* the chain of frames goes on, for backtraces */
-    call vmx_exited
-    mov (%rsp), %rdi
-    test %al, %al
-    jnz .Lenter
+    jmp vmx_exited
+.Lleft:
     mov $1, %eax
 .Lreturn:
-    pop %rdi
     pop %r15
     pop %r14
     pop %r13

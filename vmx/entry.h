@@ -6,6 +6,7 @@
 
 #define ENTRY_INSTRUCTION_ERROR_FIELD 0x4400
 #define ENTRY_ERROR_NOT_LAUNCHED      5
+#define ENTRY_HOST_RSP_FIELD          0x6c14
 
 #ifndef __ASSEMBLER__
 
@@ -22,9 +23,12 @@
  */
 bool vmx_run_guest(struct virt_vcpu *vcpu);
 
-/** Called after each VM exit, which a failed check of the guest state is too; true to enter again.
- * In run.c. */
-bool vmx_exited(struct virt_vcpu *vcpu);
+/** Called after each VM exit, which a failed check of the guest state is too: to end with
+ * vmx_enter_guest, or to return when vmx_run_guest is to return. In run.c. */
+void vmx_exited(struct virt_vcpu *vcpu);
+
+/** The next entry; for vmx_exited, and its last call: the stack begins anew at each exit. */
+void vmx_enter_guest(struct virt_vcpu *vcpu);
 
 /** Where every VM exit arrives: HOST_RIP. Not to be called. */
 void vmx_exit_point(void);

@@ -120,6 +120,38 @@ static inline void vmcs_write_natural(struct vmcs_field_natural field, uint64_t 
     vmwrite(field.encoding, value);
 }
 
+/*
+ * The same for what most exits do, unchecked: right after an exit a VMCS is current, and these are
+ * for fields that every CPU has. The upper half of a 32-bit field reads as 0.
+ */
+static inline uint64_t exit_vmread(uint32_t encoding)
+{
+    uint64_t value;
+
+    count_vmcs_read();
+    __asm__ volatile("vmread %1, %0" : "=r"(value) : "r"((uint64_t)encoding) : "cc", "memory");
+    return value;
+}
+
+static inline uint64_t exit_read32(struct vmcs_field32 field)
+{
+    return exit_vmread(field.encoding);
+}
+
+static inline uint64_t exit_read_natural(struct vmcs_field_natural field)
+{
+    return exit_vmread(field.encoding);
+}
+
+static inline void exit_write_natural(struct vmcs_field_natural field, uint64_t value)
+{
+    count_vmcs_write();
+    __asm__ volatile("vmwrite %1, %0"
+                     :
+                     : "r"((uint64_t)field.encoding), "rm"(value)
+                     : "cc", "memory");
+}
+
 /* INVEPT and INVVPID types (SDM vol. 3, 31.3). */
 enum invept_type { INVEPT_SINGLE_CONTEXT = 1, INVEPT_ALL_CONTEXTS = 2 };
 enum invvpid_type { INVVPID_SINGLE_CONTEXT = 1, INVVPID_ALL_CONTEXTS = 2 };

@@ -17,6 +17,8 @@
  * CPU whose interrupts do not get through to it: this many exits at most between two looks. */
 #define EXITS_PER_RUN 512
 
+#define MAX_INSTRUCTION_LENGTH 15u
+
 #define SHADOW (INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS)
 
 /* The time since the last exit, into that exit's histogram. */
@@ -34,10 +36,9 @@ static enum virt_next handle(struct vmx_vcpu *vcpu)
 }
 
 /* Reports, in the place of an exit, why the guest was not entered. */
-COLD static void handle_no_entry(struct vmx_vcpu *vcpu, enum vm_exit_kind kind, uint32_t reason)
+COLD static void handle_no_entry(struct vmx_vcpu *vcpu, enum vm_exit_kind kind)
 {
     vcpu->exit.kind = kind;
-    vcpu->exit.reason = reason;
     vcpu->exit.instruction_length = 0;
     (void)handle(vcpu);
 }
@@ -45,12 +46,11 @@ COLD static void handle_no_entry(struct vmx_vcpu *vcpu, enum vm_exit_kind kind, 
 /* The instruction itself failed: bad controls or host state (SDM vol. 3, 27.2). */
 COLD static void refused_entry(struct vmx_vcpu *vcpu)
 {
-    uint32_t error = vmcs_read32(VMCS_INSTRUCTION_ERROR);
-    const char *rule = vmx_instruction_error(error);
+    const char *rule = vmx_instruction_error(vmcs_read32(VMCS_INSTRUCTION_ERROR));
 
     vmx_explain_failure(vcpu, &rule);
     vcpu->exit.entry_failure.rule = rule;
-    handle_no_entry(vcpu, VM_EXIT_ENTRY_FAILURE, error);
+    handle_no_entry(vcpu, VM_EXIT_ENTRY_FAILURE);
 }
 
 /* Before an entry when something may have to be injected. False: there is nothing to enter. */
@@ -58,38 +58,41 @@ COLD static bool prepare_events(struct vmx_vcpu *vcpu)
 {
     if (vcpu->shut_down) {
         vcpu->shut_down = false;
-        handle_no_entry(vcpu, VM_EXIT_SHUTDOWN, EXIT_REASON_TRIPLE_FAULT);
+        handle_no_entry(vcpu, VM_EXIT_SHUTDOWN);
         return false;
     }
     /* A CPU that waits for a start-up IPI hears nothing else: neither interrupts nor the preemption
      * timer bring it back (SDM vol. 3, 26.2 and 26.5.1). Start-up IPIs come from emulation. */
     if (vcpu->inactive && vmx_get_activity(&vcpu->virt) == ACTIVITY_WAIT_FOR_SIPI) {
-        handle_no_entry(vcpu, VM_EXIT_INTERRUPTED, EXIT_REASON_PREEMPTION_TIMER);
+        handle_no_entry(vcpu, VM_EXIT_INTERRUPTED);
         return false;
     }
     vmx_prepare_events(vcpu);
     return true;
 }
 
-/* Blocking by STI and MOV-SS is over with the instruction that follows them: what waited for that
- * comes before the next one. VM entry also checks a trap by single-stepping against the two
- * blockings (SDM vol. 3, 27.3.1.5). */
-COLD static void end_shadow(struct virt_vcpu *vcpu, uint32_t interruptibility)
+/* What the end of an instruction brings beside the next one, if anything. */
+COLD static void end_instruction(struct virt_vcpu *vcpu)
 {
-    vmcs_write32(VMCS_GUEST_INTERRUPTIBILITY, interruptibility & ~SHADOW);
-    vcpu->events_changed = true;
-}
+    uint32_t interruptibility = vmcs_read32(VMCS_GUEST_INTERRUPTIBILITY);
 
-/* Single-stepping: the trap after the instruction. With BTF, only branches trap. */
-COLD static void single_step(void)
-{
-    if (!(vmcs_read64(VMCS_GUEST_DEBUGCTL) & DEBUGCTL_BTF)) {
+    /* Blocking by STI and MOV-SS is over with the instruction that follows them: what waited for
+     * that comes before the next one. VM entry also checks a trap by single-stepping against the
+     * two blockings (SDM vol. 3, 27.3.1.5). */
+    if (interruptibility & SHADOW) {
+        vmcs_write32(VMCS_GUEST_INTERRUPTIBILITY, interruptibility & ~SHADOW);
+        vcpu->events_changed = true;
+    }
+    /* Single-stepping: the trap after the instruction. With BTF, only branches trap. */
+    if ((vmcs_read_natural(VMCS_GUEST_RFLAGS) & RFLAGS_TF) &&
+        !(vmcs_read64(VMCS_GUEST_DEBUGCTL) & DEBUGCTL_BTF)) {
         vmcs_write_natural(VMCS_GUEST_PENDING_DEBUG,
                            vmcs_read_natural(VMCS_GUEST_PENDING_DEBUG) | PENDING_DEBUG_BS);
     }
 }
 
-/* Outside 64-bit mode RIP has 32 bits (SDM vol. 3, 27.3.1.4). */
+/* The lower half of RIP may have wrapped. Outside 64-bit mode that is all of it (SDM vol. 3,
+ * 27.3.1.4). */
 COLD static void wrap_rip(uint64_t rip)
 {
     bool is_64bit = (vmcs_read32(VMCS_ENTRY_CONTROLS) & ENTRY_IA32E_GUEST) &&
@@ -103,18 +106,15 @@ COLD static void wrap_rip(uint64_t rip)
 /* The compiler would rather call it than have it twice. */
 static inline __attribute__((always_inline)) void complete(struct virt_vcpu *vcpu, uint8_t length)
 {
-    uint32_t interruptibility = vmcs_read32(VMCS_GUEST_INTERRUPTIBILITY);
-    uint64_t rip = vmcs_read_natural(VMCS_GUEST_RIP);
+    uint64_t rip = exit_read_natural(VMCS_GUEST_RIP) + length;
 
-    vmcs_write_natural(VMCS_GUEST_RIP, rip + length);
-    if (UNLIKELY((uint32_t)rip > UINT32_MAX - length)) {
-        wrap_rip(rip + length);
+    exit_write_natural(VMCS_GUEST_RIP, rip);
+    if (UNLIKELY((uint32_t)rip < MAX_INSTRUCTION_LENGTH)) {
+        wrap_rip(rip);
     }
-    if (UNLIKELY(interruptibility & SHADOW)) {
-        end_shadow(vcpu, interruptibility);
-    }
-    if (UNLIKELY(vmcs_read_natural(VMCS_GUEST_RFLAGS) & RFLAGS_TF)) {
-        single_step();
+    if (UNLIKELY(exit_read32(VMCS_GUEST_INTERRUPTIBILITY) |
+                 (exit_read_natural(VMCS_GUEST_RFLAGS) & RFLAGS_TF))) {
+        end_instruction(vcpu);
     }
 }
 
@@ -130,39 +130,40 @@ COLD static void leave(struct vmx_vcpu *vcpu, enum virt_next next)
     }
 }
 
-bool vmx_exited(struct virt_vcpu *virt_vcpu)
+void vmx_exited(struct virt_vcpu *virt_vcpu)
 {
     struct vmx_vcpu *vcpu = vmx_vcpu(virt_vcpu);
     enum virt_next next;
-    uint32_t reason;
+    uint64_t reason;
 
-    vcpu->exit_tsc = rdtsc();
+    vcpu->exit_tsc_low = (uint32_t)rdtsc();
     count_vmcs_exit(vcpu->exit.kind);
-    reason = vmcs_read32(VMCS_EXIT_REASON);
+    reason = exit_read32(VMCS_EXIT_REASON);
     if (LIKELY(exit_is_plain(reason))) {
-        decode_plain_exit(reason, vmcs_read32(VMCS_EXIT_INSTRUCTION_LENGTH), &vcpu->exit);
+        decode_plain_exit(reason, (uint32_t)exit_read32(VMCS_EXIT_INSTRUCTION_LENGTH), &vcpu->exit);
     } else {
-        vmx_read_exit(vcpu, reason);
+        vmx_read_exit(vcpu, (uint32_t)reason);
     }
     next = handle(vcpu);
     if (LIKELY(next == VIRT_ADVANCE)) {
         complete(virt_vcpu, vcpu->exit.instruction_length);
     } else if (next != VIRT_ENTER) {
         leave(vcpu, next);
-        return false;
+        return;
     }
     if (--vcpu->exits_left == 0 || (UNLIKELY(vcpu->virt.events_changed) && !prepare_events(vcpu))) {
-        return false;
+        return;
     }
     /* Nothing that a handler does takes 2^32 ticks. */
-    count_ticks(vcpu, (uint32_t)rdtsc() - (uint32_t)vcpu->exit_tsc);
-    return true;
+    count_ticks(vcpu, (uint32_t)rdtsc() - vcpu->exit_tsc_low);
+    vmx_enter_guest(virt_vcpu);
 }
 
 void vmx_run(struct virt_vcpu *virt_vcpu)
 {
     struct vmx_vcpu *vcpu = vmx_vcpu(virt_vcpu);
     uint64_t ticks;
+    uint64_t now;
 
     vcpu->exits_left = EXITS_PER_RUN;
     if (virt_vcpu->events_changed && !prepare_events(vcpu)) {
@@ -173,6 +174,8 @@ void vmx_run(struct virt_vcpu *virt_vcpu)
     if (!vmx_run_guest(virt_vcpu)) {
         refused_entry(vcpu);
     }
+    now = rdtsc();
+    vcpu->exit_tsc = now - ((uint32_t)now - vcpu->exit_tsc_low);
     /* Bochs 2.7 keeps the host's interrupts out of a guest that was entered with its own off: here
      * they come in, after at most EXITS_PER_RUN exits or what the preemption timer allows. On a CPU
      * as the SDM has it, none waits for long enough to be seen here. */

@@ -44,7 +44,8 @@ struct vmx_vcpu {
     uint8_t nmi_pending;
     bool nmi_blocking_inherited; /* that its VMCS tells of; see vmx_vcpu_load */
     bool shut_down;              /* emulation raised a triple fault: the next entry reports it */
-    uint64_t exit_tsc;           /* host TSC at the last exit; 0: none yet */
+    uint64_t exit_tsc;           /* host TSC when virt_ops.run was last left by an exit */
+    uint32_t exit_tsc_low;       /* its lower half, at the last exit */
     struct vm_exit exit;         /* the last one */
     const virt_exit_handler *exit_handlers;
     void *exit_context;

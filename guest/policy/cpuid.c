@@ -52,7 +52,7 @@
 #define XCR0_LEGACY (XCR0_X87 | XCR0_SSE)
 
 /* The least highest leaf: the TSC's speed must be told. */
-#define LEAST_BASIC_LEAVES (0x16u + 1)
+#define LEAST_BASIC_LEAF 0x16u
 
 #define XSAVE_LEGACY_SIZE 576u /* FXSAVE area and XSAVE header */
 
@@ -244,11 +244,12 @@ static void init_frequencies(struct cpuid_policy *policy, const struct cpuid_con
 static void init_basic(struct cpuid_policy *policy, const struct cpuid_config *config)
 {
     struct cpuid_registers *first = &policy->basic[0].answer;
+    uint32_t highest;
 
     config->host(0, 0, first);
-    policy->basic_count = at_most(first->eax, CPUID_BASIC_LEAVES - 1) + 1;
-    if (policy->basic_count < LEAST_BASIC_LEAVES) {
-        policy->basic_count = LEAST_BASIC_LEAVES;
+    highest = at_most(first->eax, CPUID_BASIC_LEAVES - 1);
+    if (highest < LEAST_BASIC_LEAF) {
+        highest = LEAST_BASIC_LEAF;
     }
     /* The leaves that a real CPU of this maximum has and that are not set below read as zeros:
      * serial number, MONITOR, DCA, performance counters, RDT, SGX, PT, ... */
@@ -267,7 +268,10 @@ static void init_basic(struct cpuid_policy *policy, const struct cpuid_config *c
     init_xsave(policy, config);
     init_frequencies(policy, config);
     policy->basic[0x1f].kind = CPUID_TOPOLOGY;
-    first->eax = policy->basic_count - 1;
+    first->eax = highest;
+    for (unsigned i = highest + 1; i < CPUID_BASIC_LEAVES; i++) {
+        policy->basic[i] = policy->basic[highest];
+    }
 }
 
 /* The first of a range of hypervisor leaves: the last one, and a name of at most 12 letters. */
@@ -304,7 +308,6 @@ static void init_extended(struct cpuid_policy *policy, const struct cpuid_config
 
     config->host(EXTENDED_BASE, 0, &host);
     leaves[0].answer.eax = EXTENDED_BASE + CPUID_EXTENDED_LEAVES - 1;
-    policy->extended_count = CPUID_EXTENDED_LEAVES;
 
     config->host(EXTENDED_BASE + 1, 0, &host);
     leaves[1].kind = CPUID_EXTENDED_VCPU;
@@ -399,8 +402,7 @@ void guest_cpuid(const struct cpuid_policy *policy, uint32_t leaf, uint32_t subl
         }
         break;
     case CPUID_CACHE:
-        *answer =
-            subleaf < CPUID_CACHE_SUBLEAVES ? policy->cache[subleaf] : (struct cpuid_registers){0};
+        *answer = *cpuid_cache(policy, subleaf);
         break;
     case CPUID_STRUCTURED:
         if (subleaf > 0) {

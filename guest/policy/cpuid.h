@@ -36,27 +36,25 @@ struct cpuid_config {
 
 enum cpuid_leaf_kind {
     CPUID_STATIC,        /* the stored answer is all there is */
-    CPUID_PER_VCPU,      /* leaf 1: APIC id, OSXSAVE, APIC enabled */
     CPUID_CACHE,         /* leaf 4: by subleaf */
-    CPUID_STRUCTURED,    /* leaf 7: subleaf 0; OSPKE */
-    CPUID_TOPOLOGY,      /* leaves 0xb and 0x1f */
-    CPUID_XSAVE,         /* leaf 0xd */
-    CPUID_EXTENDED_VCPU, /* leaf 0x80000001: SYSCALL outside 64-bit mode */
+    CPUID_PER_VCPU,      /* leaf 1: apic_id, apic_enabled, cr4.OSXSAVE */
+    CPUID_STRUCTURED,    /* leaf 7: subleaf 0; cr4.PKE */
+    CPUID_TOPOLOGY,      /* leaves 0xb and 0x1f: apic_id */
+    CPUID_XSAVE,         /* leaf 0xd: xcr0 */
+    CPUID_EXTENDED_VCPU, /* leaf 0x80000001: long_mode, for SYSCALL */
 };
 
 struct cpuid_leaf {
     struct cpuid_registers answer;
-    enum cpuid_leaf_kind kind;
+    uint8_t kind; /* enum cpuid_leaf_kind */
 };
 
 struct cpuid_policy {
-    uint32_t basic_count; /* highest basic leaf + 1 */
-    uint32_t extended_count;
-    struct cpuid_leaf basic[CPUID_BASIC_LEAVES];
+    struct cpuid_leaf basic[CPUID_BASIC_LEAVES]; /* unknown ones: as the highest one */
     struct cpuid_leaf extended[CPUID_EXTENDED_LEAVES];
     struct cpuid_leaf hypervisor[CPUID_HYPERVISOR_LEAVES];
-    struct cpuid_leaf own_name; /* CPUID_OWN_NAME */
-    struct cpuid_registers cache[CPUID_CACHE_SUBLEAVES];
+    struct cpuid_leaf own_name;                              /* CPUID_OWN_NAME */
+    struct cpuid_registers cache[CPUID_CACHE_SUBLEAVES + 1]; /* the last: any other subleaf */
     struct cpuid_registers xsave[CPUID_XSAVE_SUBLEAVES];
     uint64_t xcr0_allowed; /* what XSETBV(0) may set */
     unsigned vcpus;
@@ -80,10 +78,10 @@ void cpuid_policy_init(struct cpuid_policy *policy, const struct cpuid_config *c
  */
 static inline const struct cpuid_leaf *cpuid_find(const struct cpuid_policy *policy, uint32_t leaf)
 {
-    if (leaf < policy->basic_count) {
+    if (__builtin_expect(leaf < CPUID_BASIC_LEAVES, 1)) {
         return &policy->basic[leaf];
     }
-    if (leaf - 0x80000000u < policy->extended_count) {
+    if (leaf - 0x80000000u < CPUID_EXTENDED_LEAVES) {
         return &policy->extended[leaf - 0x80000000u];
     }
     if (leaf - 0x40000000u < CPUID_HYPERVISOR_LEAVES) {
@@ -92,11 +90,18 @@ static inline const struct cpuid_leaf *cpuid_find(const struct cpuid_policy *pol
     if (leaf == CPUID_OWN_NAME) {
         return &policy->own_name;
     }
-    return &policy->basic[policy->basic_count - 1];
+    return &policy->basic[CPUID_BASIC_LEAVES - 1];
 }
 
-/** The whole answer for one vCPU. The hot path can spare itself filling in `vcpu`: when
- * cpuid_find's entry is CPUID_STATIC, its `answer` is what this would give. */
+/** The answer of the leaf whose kind is CPUID_CACHE. */
+static inline const struct cpuid_registers *cpuid_cache(const struct cpuid_policy *policy,
+                                                        uint32_t subleaf)
+{
+    return &policy->cache[subleaf < CPUID_CACHE_SUBLEAVES ? subleaf : CPUID_CACHE_SUBLEAVES];
+}
+
+/** The whole answer for one vCPU. Of `vcpu`, only what the kind of the leaf names is looked at. The
+ * answer of a leaf of kind CPUID_STATIC is the one in cpuid_find's entry. */
 void guest_cpuid(const struct cpuid_policy *policy, uint32_t leaf, uint32_t subleaf,
                  const struct cpuid_vcpu *vcpu, struct cpuid_registers *answer);
 

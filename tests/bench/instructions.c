@@ -29,6 +29,8 @@ TEST(empty_loop)
 TEST(instructions)
 {
     MEASURE("cpuid", cpuid(0, 0));
+    MEASURE("cpuid_1", cpuid(1, 0));
+    MEASURE("cpuid_4", cpuid(4, 0));
     if (is_guest()) {
         MEASURE("vmcall", vmcall(0, 0, 0, 0)); /* a number that nobody knows */
     }
