@@ -14,6 +14,7 @@
 #include "manage/metrics/metrics.h"
 #include "manage/net/settings.h"
 #include "manage/net/tls/tls.h"
+#include "manage/redfish/redfish.h"
 #include "manage/syslog/syslog.h"
 #include "manage/web/routes.h"
 
@@ -21,6 +22,7 @@
 #define HALF_OPEN_NS UINT64_C(500000000)
 
 static const struct http_route_table tables[] = {
+    {redfish_routes, REDFISH_ROUTES},
     {metrics_routes, METRICS_ROUTES},
     {web_console_routes, WEB_CONSOLE_ROUTES},
     {page_routes, PAGE_ROUTES},
