@@ -3,6 +3,7 @@
 import { useState } from 'preact/hooks';
 import * as api from './api.js';
 import { ask, attempt, mayChange, refreshSystem, stateOf, toast } from './store.js';
+import { follow } from './tasks.jsx';
 import { Button } from './widgets.jsx';
 
 const ACTIONS = {
@@ -44,7 +45,8 @@ async function perform(name, action) {
   if (text && !(await ask({ title: `${label} ${name}?`, text, action: label, danger }))) return;
   await attempt(async () => {
     const answer = await api.request('POST', api.paths.reset(name), { ResetType: reset });
-    toast(answer.status === 202 ? `${name}: its image is being fetched; see Images for how far it is.` : `${name} ${done}.`, 'done');
+    if (answer.status === 202) follow(answer, () => refreshSystem(name).catch(() => {}));
+    toast(answer.status === 202 ? `The image for ${name} is being fetched.` : `${name} ${done}.`, 'done');
     await refreshSystem(name);
   });
 }

@@ -1,6 +1,7 @@
 // The machine that all of them run on.
 
 import { useRef } from 'preact/hooks';
+import { Account } from './account.jsx';
 import * as api from './api.js';
 import { TimeChart } from './charts.jsx';
 import * as format from './format.js';
@@ -144,6 +145,7 @@ export function Host() {
           ]} />
         </section>
         <Network own={own} interfaces={interfaces} />
+        <Account />
       </div>
     </>
   );

@@ -4,6 +4,7 @@ import { useRef, useState } from 'preact/hooks';
 import * as api from './api.js';
 import * as format from './format.js';
 import { ask, attempt, mayChange, usePoll } from './store.js';
+import { follow, Tasks } from './tasks.jsx';
 import { Button, Empty, Field, Heading, Meter, Waiting } from './widgets.jsx';
 
 const SOURCES = { module: 'boot module', uploaded: 'uploaded', fetched: 'fetched' };
@@ -65,7 +66,9 @@ function Fetch({ done }) {
     event.preventDefault();
     const form = event.target;
     const worked = await attempt(
-      () => api.request('POST', api.paths.images, { Name: name || suggested, ImageURI: url }),
+      async () => {
+        follow(await api.request('POST', api.paths.images, { Name: name || suggested, ImageURI: url }), done);
+      },
       `${name || suggested} is being fetched.`,
     );
     if (worked) {
@@ -90,40 +93,6 @@ function Fetch({ done }) {
       </div>
       <div class="row"><button class="button">Fetch</button></div>
     </form>
-  );
-}
-
-const TASK_STATES = { Running: 'running', Completed: 'done', Exception: 'failed', Cancelled: 'stopped' };
-
-function Tasks({ tasks, done }) {
-  if (!tasks || tasks.length === 0) return null;
-  const cancel = async (task) => {
-    await attempt(() => api.request('DELETE', task['@odata.id']), 'The task was cancelled.');
-    done();
-  };
-  return (
-    <section class="card">
-      <h2>Tasks</h2>
-      <ul class="tasks">
-        {[...tasks].reverse().map((task) => {
-          const runs = task.TaskState === 'Running';
-          const text = (task.Messages || []).map((message) => message.Message).filter(Boolean).join(' ');
-          return (
-            <li key={task.Id}>
-              <span class="grow">
-                {task.Name}
-                {text && <span class="faint">{text}</span>}
-                {runs && <Meter value={(task.PercentComplete || 0) / 100} />}
-              </span>
-              <span class={`pill ${TASK_STATES[task.TaskState] || ''}`}>
-                {task.TaskState === 'Exception' ? 'Failed' : task.TaskState}{runs && task.PercentComplete ? ` ${task.PercentComplete} %` : ''}
-              </span>
-              {runs && mayChange() && <Button icon="kill" label={`Cancel ${task.Name}`} kind="quiet" onClick={() => cancel(task)} />}
-            </li>
-          );
-        })}
-      </ul>
-    </section>
   );
 }
 

@@ -1,11 +1,13 @@
 // One machine: what it does, its console, its settings.
 
 import { Actions } from './actions.jsx';
+import * as api from './api.js';
 import { Settings } from './settings.jsx';
 import { TimeChart } from './charts.jsx';
 import { Console } from './console.jsx';
 import * as format from './format.js';
 import { historyOf, machineAddress, ours, refreshSystem, stateOf, usePoll, useStore } from './store.js';
+import { Tasks } from './tasks.jsx';
 import { Facts, Heading, Icon, Meter, StatePill, Waiting } from './widgets.jsx';
 
 const TABS = [['', 'Overview'], ['console', 'Console'], ['settings', 'Settings']];
@@ -99,6 +101,18 @@ function Overview({ system }) {
   );
 }
 
+/** Whether a task is for this machine: it has a link to it. */
+function isFor(task, name) {
+  const { System: system } = ours(task);
+  return system !== undefined && system['@odata.id'] === api.paths.system(name);
+}
+
+/** How far the image is that it is to be started with. */
+function Fetching({ name }) {
+  const { value = [], again } = usePoll(() => api.getMembers(api.paths.tasks), 1000, []);
+  return <Tasks tasks={value.filter((task) => task.TaskState === 'Running' && isFor(task, name))} done={again} />;
+}
+
 export function Machine({ name, tab = '' }) {
   const { error } = usePoll(() => refreshSystem(name), 1000, [name]);
   const system = useStore((state) => (state.systems || []).find((one) => one.Id === name));
@@ -119,6 +133,7 @@ export function Machine({ name, tab = '' }) {
               <a key={at} href={machineAddress(name, at)} aria-current={tab === at ? 'page' : undefined}>{label}</a>
             ))}
           </nav>
+          {state === 'starting' && <Fetching name={name} />}
           {tab === '' && <Overview system={system} />}
           {tab === 'console' && <Console name={name} uri={ours(system).ConsoleUri} state={state} />}
           {tab === 'settings' && <Settings system={system} />}

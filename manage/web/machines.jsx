@@ -1,10 +1,13 @@
 // The list of machines.
 
+import { useState } from 'preact/hooks';
 import { Actions } from './actions.jsx';
 import { Spark } from './charts.jsx';
 import * as format from './format.js';
 import { historyOf, machineAddress, mayChange, now, ours, stateOf, useStore } from './store.js';
 import { Empty, Heading, Icon, Meter, StatePill, Waiting } from './widgets.jsx';
+
+const MANY = 8; // so many can be overlooked no more
 
 const runs = (own) => own.State === 'running' || own.State === 'paused';
 
@@ -66,9 +69,14 @@ function Summary({ systems }) {
 
 export function Machines() {
   const systems = useStore((state) => state.systems);
+  const [words, setWords] = useState('');
+  const shown = (systems || []).filter((system) => system.Id.toLowerCase().includes(words.trim().toLowerCase()));
   return (
     <>
       <Heading title="Machines">
+        {systems && systems.length > MANY && (
+          <input type="search" aria-label="Filter" placeholder="Filter" value={words} onInput={(event) => setWords(event.target.value)} />
+        )}
         {mayChange() && <a class="button main" href="#/new"><Icon name="add" /><span>New machine</span></a>}
       </Heading>
       {!systems && <Waiting />}
@@ -93,7 +101,7 @@ export function Machines() {
                   <th scope="col"><span class="unseen">Actions</span></th>
                 </tr>
               </thead>
-              <tbody>{systems.map((system) => <Row key={system.Id} system={system} />)}</tbody>
+              <tbody>{shown.map((system) => <Row key={system.Id} system={system} />)}</tbody>
             </table>
           </div>
         </>

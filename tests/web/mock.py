@@ -119,6 +119,9 @@ class Handler(BaseHTTPRequestHandler):
                 return self.send(204)
             case "GET", "AccountService", "Accounts", user if user in ACCOUNTS:
                 return self.json({"Id": user, "UserName": user, "RoleId": ACCOUNTS[user][1]})
+            case "PATCH", "AccountService", "Accounts", user if user in ACCOUNTS:
+                self.server.passwords.append(json.loads(sent)["Password"])
+                return self.send(204)
             case "GET", "Systems":
                 return self.collection(self.path, [vm.resource() for vm in machine.vms.values()])
             case "POST", "Systems":
@@ -139,7 +142,7 @@ class Handler(BaseHTTPRequestHandler):
                 return self.collection(self.path, [machine.image_resource(name) for name in machine.images])
             case "POST", "Oem", "Innkeeper", "Images":
                 body = json.loads(sent)
-                task = machine.fetch(f"fetch {body['ImageURI']} as {body['Name']}",
+                task = machine.fetch(f"fetch {body['ImageURI']} as {body['Name']}", body["ImageURI"],
                                      lambda: machine.images.update({body["Name"]: (5_000_000, "fetched")}))
                 return self.json(task, 202, [("Location", task["@odata.id"])])
             case "PUT", "Oem", "Innkeeper", "Images", name:
@@ -150,6 +153,8 @@ class Handler(BaseHTTPRequestHandler):
                 return self.send(204)
             case "GET", "TaskService", "Tasks":
                 return self.collection(self.path, machine.tasks)
+            case "GET", "TaskService", "Tasks", number:
+                return self.json(machine.tasks[int(number) - 1])
             case "DELETE", "TaskService", "Tasks", number:
                 machine.tasks[int(number) - 1]["TaskState"] = "Cancelled"
                 return self.send(204)
@@ -197,6 +202,8 @@ class Handler(BaseHTTPRequestHandler):
                         claim(json.loads(data).get("take") is True)
                     elif vm.writer is socket:
                         vm.type(data)
+                    else:
+                        vm.ignored += data
         except OSError:
             pass  # cut off
         finally:
@@ -217,11 +224,17 @@ class Mock(ThreadingHTTPServer):
         self.machine = mock_machine.Machine()
         self.sessions = {}
         self.sockets = []  # of consoles
+        self.passwords = []  # what they were changed to, which makes no difference
         self.url = f"http://127.0.0.1:{self.server_port}"
 
     def __enter__(self):
         threading.Thread(target=self.serve_forever, daemon=True).start()
         return self
+
+    def handle_error(self, request, client_address):
+        """What breaks off, as connections of a browser do when it goes to another page, is no error."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
 
     def page_size(self):
         return sum(len(file.data) for file in self.files)

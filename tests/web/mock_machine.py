@@ -40,6 +40,7 @@ class Vm:
         self.since = time.monotonic()
         self.console = bytearray(BANNER.encode() if state == "running" else b"")
         self.typed = b""
+        self.ignored = b""  # came from somebody who was not the writer
         self.readers = []
         self.writer = None
 
@@ -160,7 +161,8 @@ class Machine:
         if kind == "On" and vm.state in ("defined", "stopped"):
             if vm.boot["BootSourceOverrideEnabled"] != "Disabled":
                 vm.starting = True
-                return self.fetch(f"fetch {vm.boot['HttpBootUri']} for vm {name}", vm.start)
+                url = vm.boot["HttpBootUri"]
+                return self.fetch(f"fetch {url} for vm {name}", url, vm.start, name)
             vm.start()
         elif kind == "Pause" and vm.state == "running":
             vm.state = "paused"
@@ -176,10 +178,12 @@ class Machine:
         self.log(f"vm {name}: {kind} by admin from 10.0.2.2")
         return None
 
-    def fetch(self, name, then):
-        """A task that takes two seconds."""
+    def fetch(self, name, url, then, vm=None):
+        """A task that takes two seconds; what is missing is not found."""
         task = {"Id": str(len(self.tasks) + 1), "@odata.id": f"{ROOT}/TaskService/Tasks/{len(self.tasks) + 1}",
-                "Name": name, "TaskState": "Running", "PercentComplete": 0, "Messages": []}
+                "Name": name, "TaskState": "Running", "PercentComplete": 0, "Messages": [],
+                "Oem": {"Innkeeper": {"FetchedBytes": 0, "AllBytes": 5_000_000,
+                                      "System": {"@odata.id": f"{ROOT}/Systems/{vm}"}}}}
         self.tasks.append(task)
 
         def work():
@@ -189,9 +193,14 @@ class Machine:
                     if task["TaskState"] != "Running":
                         return
                     task["PercentComplete"] = share
+                    task["Oem"]["Innkeeper"]["FetchedBytes"] = share * 50_000
             with self.lock:
-                task["TaskState"] = "Completed"
-                then()
+                if "missing" in url:
+                    task["TaskState"] = "Exception"
+                    task["Messages"] = [{"Message": f"{url}: the server answers 404"}]
+                else:
+                    task["TaskState"] = "Completed"
+                    then()
         threading.Thread(target=work, daemon=True).start()
         return task
 
