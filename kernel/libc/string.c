@@ -80,15 +80,6 @@ int strncmp(const char *a, const char *b, size_t limit)
     return 0;
 }
 
-char *strncpy(char *restrict to, const char *restrict from, size_t size)
-{
-    size_t length = strnlen(from, size);
-
-    memcpy(to, from, length);
-    memset(to + length, 0, size - length);
-    return to;
-}
-
 char *strchr(const char *string, int character)
 {
     for (;; string++) {

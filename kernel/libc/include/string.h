@@ -19,7 +19,6 @@ size_t strlen(const char *string);
 size_t strnlen(const char *string, size_t limit);
 int strcmp(const char *a, const char *b);
 int strncmp(const char *a, const char *b, size_t limit);
-char *strncpy(char *restrict to, const char *restrict from, size_t size);
 char *strchr(const char *string, int character);
 char *strrchr(const char *string, int character);
 char *strstr(const char *string, const char *wanted);

@@ -35,8 +35,8 @@ int certificate_make_key(mbedtls_pk_context *key);
 
 /** Makes a certificate: `key` signs and is certified. It is good from a day before `now` (seconds
  * since 1970) for ten years; if it is earlier than this code, as when no clock is set, from its
- * year on. 0 or -ENOMEM; `certificate` was initialised or has one, which is freed only if all goes
- * well. */
+ * year on. 0, -ENOMEM, or -ENOSPC if it gets too large; `certificate` was initialised or has one,
+ * which is freed only if all goes well. */
 int certificate_make(const struct certificate_host *host, mbedtls_pk_context *key, int64_t now,
                      mbedtls_x509_crt *certificate);
 

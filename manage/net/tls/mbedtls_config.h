@@ -1,5 +1,5 @@
 /*
- * How mbedTLS is built: a server for TLS 1.2 with elliptic curves, certificates made and read, and
+ * How mbedTLS is built: a server for TLS 1.2 with elliptic curves, certificates read, and
  * the hashes that others need. No SIMD: the kernel leaves those registers to the guests.
  */
 #ifndef MANAGE_NET_TLS_MBEDTLS_CONFIG_H
@@ -70,8 +70,6 @@
 #define MBEDTLS_PK_WRITE_C
 #define MBEDTLS_X509_USE_C
 #define MBEDTLS_X509_CRT_PARSE_C
-#define MBEDTLS_X509_CREATE_C
-#define MBEDTLS_X509_CRT_WRITE_C
 #define MBEDTLS_X509_REMOVE_INFO
 
 /* TLS. Clients send records of up to 16 KiB without asking. */

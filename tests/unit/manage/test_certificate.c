@@ -50,6 +50,9 @@ static void made_for_host(void **state)
     static const unsigned char ipv4[] = {0x87, 4, 10, 0, 2, 15};
     static const unsigned char ipv6[] = {0x87, 16, 0xfe, 0x80, 0, 0, 0, 0, 0,
                                          0,    0,  0,    0,    0, 0, 0, 0, 1};
+    /* A sequence with one thing in it: the algorithm has no parameters. */
+    static const unsigned char algorithm[] = {0x30, 10,   6,    8,    0x2a, 0x86,
+                                              0x48, 0xce, 0x3d, 0x04, 0x03, 0x02};
     const mbedtls_x509_sequence *name;
     struct made made;
     uint32_t flags;
@@ -73,6 +76,8 @@ static void made_for_host(void **state)
     assert_memory_equal(name->buf.p, "innkeeper.local", name->buf.len);
     assert_true(contains(&made.certificate.v3_ext, ipv4, sizeof(ipv4)));
     assert_true(contains(&made.certificate.v3_ext, ipv6, sizeof(ipv6)));
+    assert_true(contains(&made.certificate.raw, algorithm, sizeof(algorithm)));
+    assert_true(contains(&made.certificate.tbs, algorithm, sizeof(algorithm)));
     assert_false(made.certificate.ca_istrue);
     assert_int_equal(made.certificate.key_usage, MBEDTLS_X509_KU_DIGITAL_SIGNATURE);
     assert_int_equal(made.certificate.ext_key_usage.buf.len,
@@ -94,6 +99,10 @@ static void dates(void **state)
     assert_int_equal(made.certificate.valid_from.day, 21);
     assert_int_equal(made.certificate.valid_to.year, 2036);
     assert_int_equal(made.certificate.valid_to.mon, 11);
+    drop(&made);
+    make(&made, NOW + 20 * 366 * DAY);
+    assert_int_equal(made.certificate.valid_from.year, 2046);
+    assert_int_equal(made.certificate.valid_to.year, 2056);
     drop(&made);
     make(&made, 100); /* no clock has told the date */
     assert_int_equal(made.certificate.valid_from.year, 2025);
