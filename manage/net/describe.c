@@ -54,6 +54,10 @@ static bool describe_counts(const struct net_status *status, unsigned row, char 
                  status->heap, status->heap_size, status->packets, status->packet_max,
                  status->connections, status->connection_max);
         return true;
+    case 4:
+        snprintf(text, size, "TLS: %u of %u connections; %zu bytes of the kernel's heap",
+                 status->tls_connections, status->tls_connection_max, status->kernel_heap);
+        return true;
     default:
         return false;
     }

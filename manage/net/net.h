@@ -27,6 +27,8 @@ struct net_status {
     size_t heap, heap_size;       /* bytes */
     unsigned packets, packet_max; /* of the pool for what is received */
     unsigned connections, connection_max;
+    unsigned tls_connections, tls_connection_max;
+    size_t kernel_heap; /* bytes of the kernel's heap, in which TLS has its memory among others */
 };
 
 struct net_settings;

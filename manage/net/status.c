@@ -7,9 +7,11 @@
 
 #include "kernel/cpu/interrupts.h"
 #include "kernel/cpu/spinlock.h"
+#include "kernel/memory/heap.h"
 #include "kernel/time.h"
 #include "manage/net/addresses.h"
 #include "manage/net/net.h"
+#include "manage/net/tls/connection.h"
 
 /* How often the chip is asked for its counts, which takes long. */
 #define COUNT_PERIOD_NS UINT64_C(500000000)
@@ -35,6 +37,9 @@ static void fill_memory(struct net_status *status)
     status->packet_max = lwip_stats.memp[MEMP_PBUF_POOL]->avail;
     status->connections = lwip_stats.memp[MEMP_TCP_PCB]->used;
     status->connection_max = lwip_stats.memp[MEMP_TCP_PCB]->avail;
+    status->tls_connections = tls_connection_count();
+    status->tls_connection_max = TLS_CONNECTIONS;
+    status->kernel_heap = heap_used();
 }
 
 void net_status_update(struct net_interface *interface)

@@ -495,6 +495,7 @@ def two_guests(context):
 def all_cases():
     """(name, function) in the order to run them: the longest first."""
     import cases_net  # which uses what is above
+    import cases_tls
 
     yield "linux: bzImage, latest CPU", linux(ACCELERATED)
     yield "linux: bzImage, base", linux(BASE)
@@ -534,6 +535,7 @@ def all_cases():
     yield "life: 200 cycles of an SMP VM", cycles("smp.elf", "", 4, 4)
     yield "life: 200 cycles of a spinning VM on one CPU", cycles("shutdown.elf", "spin", 2, 1)
     yield from cases_net.all_cases()
+    yield from cases_tls.all_cases()
     yield "console: commands", console_commands
     yield "console: many VMs", console_many
     yield "boot: BIOS, Bochs", boot_bios_bochs

@@ -106,6 +106,16 @@ struct tls_connection *tls_connection_new(const mbedtls_ssl_config *config, stru
     return connection;
 }
 
+unsigned tls_connection_count(void)
+{
+    unsigned count = 0;
+
+    for (unsigned i = 0; i < TLS_CONNECTIONS; i++) {
+        count += connections[i] ? 1 : 0;
+    }
+    return count;
+}
+
 static void forget(struct tls_connection *connection)
 {
     for (unsigned i = 0; i < TLS_CONNECTIONS; i++) {

@@ -47,6 +47,9 @@ struct tls_connection {
 struct tls_connection *tls_connection_new(const mbedtls_ssl_config *config,
                                           struct altcp_pcb *upper);
 
+/** How many there are. */
+unsigned tls_connection_count(void);
+
 void tls_connection_enter(struct tls_connection *connection);
 /** What lwIP is to be told by who called it: ERR_ABRT or `error`. */
 err_t tls_connection_leave(struct tls_connection *connection, err_t error);

@@ -52,6 +52,9 @@ static void everything(void **state)
         .packet_max = 256,
         .connections = 9,
         .connection_max = 64,
+        .tls_connections = 10,
+        .tls_connection_max = 40,
+        .kernel_heap = 1234567,
     };
 
     (void)state;
@@ -64,7 +67,8 @@ static void everything(void **state)
                         "lost: 3 missed, 4 damaged, 7 dropped for want of memory\n"
                         "sent 2 frames, 120 bytes; 5 found the ring full\n"
                         "memory: 100 of 524288 bytes heap, 8 of 256 packets, 9 of 64 "
-                        "connections\n");
+                        "connections\n"
+                        "TLS: 10 of 40 connections; 1234567 bytes of the kernel's heap\n");
 }
 
 static void no_address(void **state)
