@@ -558,6 +558,58 @@ static void test_mutations(void **state)
     }
 }
 
+/* What one VM's description alone makes of it; its report is kept. */
+static int parse_one(const char *text)
+{
+    size_t length = strlen(text);
+    char *copy = malloc(length > 0 ? length : 1);
+
+    assert_non_null(copy);
+    memcpy(copy, text, length);
+    reports[0] = '\0';
+    report_count = 0;
+    int result = description_parse_one("body", copy, length, &vms[0], keep_report, reports);
+    free(copy);
+    assert_int_equal(report_count, result == 0 ? 0 : 1);
+    return result;
+}
+
+static void test_one(void **state)
+{
+    static const char *const right[] = {
+        "{\"name\":\"a\",\"memory\":\"16M\",\"linux\":{\"kernel\":\"k\"}}",
+        "{\"vms\":[{\"name\":\"a\",\"memory\":\"16M\",\"linux\":{\"kernel\":\"k\"}}]}",
+    };
+    static const char *const wrong[][2] = {
+        {"", "body:1:1: no JSON: "},
+        {"[]", "body:1:1: a VM must be an object, in {}"},
+        {"{\n \"name\":\"a b\"}", "body:2:9: \"name\": 'a b' is no name"},
+        {"{\"vms\":[]}", "body:1:8: \"vms\" has 0 VMs here, where one is wanted"},
+        {"{\"vms\":[{},{}]}", "body:1:8: \"vms\" has 2 VMs here, where one is wanted"},
+        {"{\"vms\":{}}", "body:1:8: \"vms\": '{}' is not a list, in []"},
+        {"{\"vms\":[\n\n7]}", "body:3:1: a VM must be an object, in {}"},
+    };
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof(right) / sizeof(right[0]); i++) {
+        memset(&vms[0], 0xff, sizeof(vms[0]));
+        assert_int_equal(parse_one(right[i]), 0);
+        assert_string_equal(vms[0].name, "a");
+        assert_string_equal(vms[0].image, "k");
+    }
+    for (unsigned i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        assert_int_equal(parse_one(wrong[i][0]), -EINVAL);
+        reports[strlen(wrong[i][1])] = '\0';
+        assert_string_equal(reports, wrong[i][1]);
+    }
+    for (size_t length = 0; length < strlen(right[1]); length++) {
+        char cut[128];
+
+        snprintf(cut, sizeof(cut), "%.*s", (int)length, right[1]);
+        assert_int_equal(parse_one(cut), -EINVAL);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -579,6 +631,7 @@ int main(void)
         cmocka_unit_test(test_broken_json),
         cmocka_unit_test(test_depth_and_length),
         cmocka_unit_test(test_mutations),
+        cmocka_unit_test(test_one),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -316,6 +316,74 @@ static void input_overflow_is_dropped_not_mixed(void **state)
     assert_int_equal(typed[0], 0xee);
 }
 
+/* Others read from where they are, and nobody waits for them. */
+static void late_readers_see_what_the_ring_has(void **state)
+{
+    uint64_t early = 0;
+    uint64_t late = 0;
+    uint8_t bytes[3 * CONSOLE_OUTPUT_SIZE];
+    uint64_t next = 0;
+    size_t count;
+
+    (void)state;
+    first.hidden = true;
+    say(&first, "hello");
+    assert_int_equal(console_read_at(&first, &early, bytes, 3), 3);
+    assert_memory_equal(bytes, "hel", 3);
+    assert_int_equal(console_read_at(&first, &early, bytes, sizeof(bytes)), 2);
+    assert_int_equal(console_read_at(&first, &early, bytes, sizeof(bytes)), 0);
+    assert_int_equal(early, 5);
+    for (unsigned i = 5; i < 2 * CONSOLE_RING_SIZE + 77; i++) {
+        assert_true(console_send(&first, (uint8_t)(i % 251)));
+    }
+    assert_int_equal(console_sent(&first), 2 * CONSOLE_RING_SIZE + 77);
+    next = CONSOLE_RING_SIZE + 77;
+    while ((count = console_read_at(&first, &late, bytes, sizeof(bytes))) > 0) {
+        for (size_t i = 0; i < count; i++) {
+            assert_int_equal(bytes[i], (next + i) % 251);
+        }
+        next += count;
+        assert_int_equal(late, next);
+    }
+    assert_int_equal(next, 2 * CONSOLE_RING_SIZE + 77);
+    late = UINT64_MAX; /* nobody was ever there */
+    assert_int_equal(console_read_at(&first, &late, bytes, sizeof(bytes)), 0);
+    /* The machine's console has its own place, and what waits for it is less. */
+    assert_int_equal(console_waiting(&first), CONSOLE_OUTPUT_SIZE);
+    assert_int_equal(console_read(&first, bytes, sizeof(bytes)), CONSOLE_OUTPUT_SIZE);
+    assert_int_equal(bytes[0], (2 * CONSOLE_RING_SIZE + 77 - CONSOLE_OUTPUT_SIZE) % 251);
+}
+
+static unsigned watched;
+
+static void count_watched(void)
+{
+    watched++;
+}
+
+static void a_watcher_is_told_once(void **state)
+{
+    (void)state;
+    first.watcher = count_watched;
+    watched = 0;
+    say(&first, "abc");
+    assert_int_equal(watched, 0);
+    assert_false(console_watch(&first, 2)); /* there is a third one already */
+    assert_true(console_watch(&first, 3));
+    say(&first, "de");
+    assert_int_equal(watched, 1);
+    assert_true(console_watch(&first, 5));
+    assert_true(console_watch(&first, 5));
+    say(&first, "f");
+    assert_int_equal(watched, 2);
+    /* A byte that was not taken is no news. */
+    while (console_send(&first, 'x')) {
+    }
+    assert_true(console_watch(&first, console_sent(&first)));
+    assert_false(console_send(&first, 'x'));
+    assert_int_equal(watched, 2);
+}
+
 static void an_ended_guest_shows_its_last_words(void **state)
 {
     (void)state;
@@ -500,6 +568,8 @@ int main(void)
         cmocka_unit_test_setup(what_waits_is_told_until_it_is_shown, setup),
         cmocka_unit_test_setup(a_full_ring_holds_the_guest_up_or_drops_when_hidden, setup),
         cmocka_unit_test_setup(input_overflow_is_dropped_not_mixed, setup),
+        cmocka_unit_test_setup(late_readers_see_what_the_ring_has, setup),
+        cmocka_unit_test_setup(a_watcher_is_told_once, setup),
         cmocka_unit_test_setup(an_ended_guest_shows_its_last_words, setup),
         cmocka_unit_test_setup(unfinished_lines_do_not_push_each_other_away, setup),
         cmocka_unit_test_setup(what_is_typed_is_shown_and_done, setup_shell),
