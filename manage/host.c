@@ -17,6 +17,7 @@
 #include "manage/host_console.h"
 #include "manage/host_shell.h"
 #include "manage/http_service.h"
+#include "manage/machine_cycles.h"
 #include "manage/machine_parts.h"
 #include "manage/net/net.h"
 #include "manage/vm_cycles.h"
@@ -233,5 +234,6 @@ void host_run(void)
                  vms);
     }
     vm_cycles_start();
+    machine_cycles_start();
     thread_idle();
 }

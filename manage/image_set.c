@@ -38,16 +38,18 @@ static bool has_multiboot_header(const uint8_t *data, uint64_t size)
     return false;
 }
 
-enum boot_kind image_kind(const uint8_t *data, uint64_t size, enum boot_kind otherwise)
+bool image_kind(const uint8_t *data, uint64_t size, enum boot_kind *kind)
 {
+    *kind = BOOT_KIND_LINUX;
     if (size >= LINUX_HEADER + 4 && read_u32(data, LINUX_HEADER) == LINUX_HEADER_MAGIC) {
-        return BOOT_KIND_LINUX;
+        return true;
     }
     if (has_multiboot_header(data, size)) {
-        return BOOT_KIND_MULTIBOOT;
+        *kind = BOOT_KIND_MULTIBOOT;
+        return true;
     }
     /* An ELF file without such a header can only be a Linux. */
-    return size >= 4 && memcmp(data, "\177ELF", 4) == 0 ? BOOT_KIND_LINUX : otherwise;
+    return size >= 4 && memcmp(data, "\177ELF", 4) == 0;
 }
 
 static int take_one(struct image_set *set, const char *name, struct guest_image *file, char *reason,

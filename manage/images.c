@@ -26,6 +26,28 @@ static bool is_name(const char *name)
     return true;
 }
 
+static int refuse_name(char *reason, size_t size)
+{
+    snprintf(reason, size,
+             "this is no image's name: up to %u characters without spaces and slashes",
+             DESCRIPTION_MODULE_NAME_SIZE - 1u);
+    return -EINVAL;
+}
+
+static int refuse_module(char *reason, size_t size)
+{
+    snprintf(reason, size, "a boot module has that name, and cannot be replaced");
+    return -EEXIST;
+}
+
+int images_check_name(const char *name, char *reason, size_t size)
+{
+    if (!is_name(name)) {
+        return refuse_name(reason, size);
+    }
+    return boot_module_find(name) ? refuse_module(reason, size) : 0;
+}
+
 /* Bytes that uploads may still have. */
 static uint64_t room(void)
 {
@@ -74,10 +96,7 @@ int image_begin(const char *name, enum machine_image_source source, uint64_t len
     int error;
 
     if (!is_name(name)) {
-        snprintf(reason, size,
-                 "this is no image's name: up to %u characters without spaces and slashes",
-                 DESCRIPTION_MODULE_NAME_SIZE - 1u);
-        return -EINVAL;
+        return refuse_name(reason, size);
     }
     if (length == 0) {
         snprintf(reason, size, "the image is empty");
@@ -165,8 +184,7 @@ int images_add(struct image *image, char *reason, size_t size)
     unsigned index = find(image->name);
 
     if (boot_module_find(image->name)) {
-        snprintf(reason, size, "a boot module has that name, and cannot be replaced");
-        return -EEXIST;
+        return refuse_module(reason, size);
     }
     if (index == MACHINE_IMAGES_MAX) {
         snprintf(reason, size, "there are as many images as there can be");

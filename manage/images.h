@@ -54,6 +54,8 @@ void image_drop(struct image *image);
 /** Lets others find it, in place of one of that name; the caller still holds it too. 0; -EEXIST (a
  * boot module has that name), -ENOSPC. */
 int images_add(struct image *image, char *reason, size_t size);
+/** Whether an image of that name can be added: 0, -EINVAL or -EEXIST, and why not. */
+int images_check_name(const char *name, char *reason, size_t size);
 /** 0; -ENOENT, or -EBUSY for a boot module. */
 int images_remove(const char *name, char *reason, size_t size);
 /** Boot modules first; false past the last. `used_by` is not set. */
@@ -76,7 +78,7 @@ struct image_set {
 int image_set_take(struct image_set *set, const struct vm_description *description, char *reason,
                    size_t size);
 void image_set_drop(struct image_set *set);
-/** What kind of image these bytes are; `otherwise` if that cannot be told. */
-enum boot_kind image_kind(const uint8_t *data, uint64_t size, enum boot_kind otherwise);
+/** What kind of image these bytes are; false if that cannot be told. */
+bool image_kind(const uint8_t *data, uint64_t size, enum boot_kind *kind);
 
 #endif

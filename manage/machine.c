@@ -1,8 +1,5 @@
 #include "manage/machine.h"
 
-#include <errno.h>
-#include <stdio.h>
-
 #include "kernel/log.h"
 #include "manage/events.h"
 #include "manage/machine_parts.h"
@@ -44,23 +41,6 @@ static bool get_event(uint64_t after, struct machine_event *event)
     return found;
 }
 
-static int fetch_image(const char *name, const char *url, uint64_t *task, char *reason, size_t size)
-{
-    (void)name;
-    (void)task;
-    snprintf(reason, size, "this version cannot fetch %s", url);
-    return -EINVAL;
-}
-
-static int cancel_task(uint64_t id, char *reason, size_t size)
-{
-    struct machine_task task;
-    bool found = get_task_by_id(id, &task);
-
-    snprintf(reason, size, "%s", found ? "it has ended already" : "there is no such task");
-    return found ? -EBUSY : -ENOENT;
-}
-
 const struct machine *machine(void)
 {
     static const struct machine table = {
@@ -79,10 +59,10 @@ const struct machine *machine(void)
         .image_begin = machine_image_begin,
         .image_data = machine_image_data,
         .image_end = machine_image_end,
-        .image_fetch = fetch_image,
+        .image_fetch = machine_fetch_image,
         .task = get_task,
         .find_task = get_task_by_id,
-        .cancel_task = cancel_task,
+        .cancel_task = machine_cancel_task,
         .event = get_event,
         .host = machine_get_host,
         .cpu = machine_get_cpu,

@@ -25,31 +25,37 @@ struct managed_vm *machine_wait_for_end(struct managed_vm *vm)
     return vm;
 }
 
-/* Starts it as soon as it has ended, which is now or soon. */
+/* Has a VM that is on its way to its end start when it is there. */
 static int start_after_end(struct managed_vm *vm, char *reason, size_t size)
 {
+    vm->start_again = true;
     vm = machine_wait_for_end(vm);
     if (!vm) {
         snprintf(reason, size, "it was deleted");
         return -ENOENT;
     }
-    if (vm->vm && vm_is_ending(vm->vm)) {
-        vm->start_again = true;
-        return 0;
+    if (!vm->vm) {
+        snprintf(reason, size, "%s", vm->stop_reason);
+        return -EIO;
     }
-    return vms_start(vm, reason, size);
+    return 0; /* it runs, or will */
+}
+
+static int start(struct managed_vm *vm, char *reason, size_t size)
+{
+    return vm->vm && vm_is_ending(vm->vm) ? start_after_end(vm, reason, size)
+                                          : vms_start(vm, reason, size);
 }
 
 static int power_cycle(struct managed_vm *vm, char *reason, size_t size)
 {
-    if (vm->vm && !vm_is_ending(vm->vm)) {
-        int error = vms_kill(vm, reason, size);
+    int error;
 
-        if (error) {
-            return error;
-        }
+    if (!vm->vm || vm_is_ending(vm->vm)) {
+        return start(vm, reason, size);
     }
-    return start_after_end(vm, reason, size);
+    error = vms_kill(vm, reason, size);
+    return error ? error : start_after_end(vm, reason, size);
 }
 
 static int shut_down_and_start(struct managed_vm *vm, char *reason, size_t size)
@@ -60,17 +66,22 @@ static int shut_down_and_start(struct managed_vm *vm, char *reason, size_t size)
     return error;
 }
 
+/* Off, and it stays off: what was on its way to start it is not any more. */
 static int kill(struct managed_vm *vm, char *reason, size_t size)
 {
+    bool was_fetched_for = vm->fetch != 0;
+
     vm->start_again = false;
-    return vms_kill(vm, reason, size);
+    vms_set_next(vm, NULL);
+    machine_cancel_fetch(vm);
+    return was_fetched_for && !vm->vm ? 0 : vms_kill(vm, reason, size);
 }
 
-static int act(struct managed_vm *vm, enum machine_action action, char *reason, size_t size)
+int machine_act_now(struct managed_vm *vm, enum machine_action action, char *reason, size_t size)
 {
     switch (action) {
     case MACHINE_START:
-        return start_after_end(vm, reason, size);
+        return start(vm, reason, size);
     case MACHINE_KILL:
         return kill(vm, reason, size);
     case MACHINE_POWER_BUTTON:
@@ -92,6 +103,33 @@ static int act(struct managed_vm *vm, enum machine_action action, char *reason, 
     return -EINVAL;
 }
 
+/* Whether the VM is to start from something that has to be fetched first. It is fetched before its
+ * power is cut: if there is nothing to start from, it goes on. */
+static bool wants_fetch(const struct managed_vm *vm, enum machine_action action)
+{
+    return vm->boot.override != MACHINE_OVERRIDE_DISABLED && vm->boot.url[0] != '\0' &&
+           (action == MACHINE_START || action == MACHINE_POWER_CYCLE || action == MACHINE_RESET ||
+            action == MACHINE_SHUT_DOWN_AND_START);
+}
+
+static int act(struct managed_vm *vm, enum machine_action action, uint64_t *task, char *reason,
+               size_t size)
+{
+    bool runs = vm->vm && !vm_is_ending(vm->vm);
+
+    if (!wants_fetch(vm, action)) {
+        return machine_act_now(vm, action, reason, size);
+    }
+    if (runs ? action == MACHINE_START
+             : action == MACHINE_RESET || action == MACHINE_SHUT_DOWN_AND_START) {
+        snprintf(reason, size, runs ? "it is started already" : "it does not run");
+        return -EBUSY;
+    }
+    /* A reset alone would not let go of what it runs from. */
+    return machine_fetch_for_vm(vm, action == MACHINE_RESET ? MACHINE_POWER_CYCLE : action, task,
+                                reason, size);
+}
+
 int machine_act(const char *name, enum machine_action action, uint64_t *task, char *reason,
                 size_t size)
 {
@@ -102,7 +140,7 @@ int machine_act(const char *name, enum machine_action action, uint64_t *task, ch
     vms_lock();
     vm = machine_find_vm(name, reason, size);
     if (vm) {
-        error = act(vm, action, reason, size);
+        error = act(vm, action, task, reason, size);
     }
     vms_unlock();
     return error;

@@ -92,15 +92,11 @@ int machine_delete_image(const char *name, char *reason, size_t size)
 int machine_image_begin(const char *name, uint64_t length, void **upload, char *reason, size_t size)
 {
     struct image *image;
-    struct machine_image there;
-    int error;
+    int error = images_check_name(name, reason, size); /* before all of it has come */
 
-    /* Said before all of it has come. */
-    if (machine_get_image_by_name(name, &there) && there.source == MACHINE_IMAGE_MODULE) {
-        snprintf(reason, size, "a boot module has that name, and cannot be replaced");
-        return -EEXIST;
+    if (!error) {
+        error = image_begin(name, MACHINE_IMAGE_UPLOADED, length, &image, reason, size);
     }
-    error = image_begin(name, MACHINE_IMAGE_UPLOADED, length, &image, reason, size);
     if (!error) {
         *upload = image;
     }

@@ -1,7 +1,7 @@
 /*
  * The parts of struct machine (manage/machine.h), which are in one file each: machine_vms.c,
- * machine_actions.c, machine_images.c, machine_consoles.c, machine_host.c. All by the network's
- * thread but machine_init.
+ * machine_actions.c, machine_fetch.c, machine_images.c, machine_consoles.c, machine_host.c. All by
+ * the network's thread but machine_init.
  */
 #ifndef MANAGE_MACHINE_PARTS_H
 #define MANAGE_MACHINE_PARTS_H
@@ -29,6 +29,8 @@ int machine_set_share(const char *name, uint32_t weight, uint32_t cap, char *rea
 /* machine_actions.c */
 int machine_act(const char *name, enum machine_action action, uint64_t *task, char *reason,
                 size_t size);
+/** Does it now, with the lock, which may be let go meanwhile. */
+int machine_act_now(struct managed_vm *vm, enum machine_action action, char *reason, size_t size);
 /** Waits a moment for a VM that is on its way to its end; the VM, or NULL if it is gone. With the
  * lock, which is let go meanwhile. */
 struct managed_vm *machine_wait_for_end(struct managed_vm *vm);
@@ -41,6 +43,17 @@ int machine_image_begin(const char *name, uint64_t length, void **upload, char *
                         size_t size);
 int machine_image_data(void *upload, const void *bytes, size_t length, char *reason, size_t size);
 int machine_image_end(void *upload, bool complete, char *reason, size_t size);
+
+/* machine_fetch.c */
+int machine_fetch_image(const char *name, const char *url, uint64_t *task, char *reason,
+                        size_t size);
+int machine_cancel_task(uint64_t id, char *reason, size_t size);
+/** Fetches the image of the VM's boot override, and does the action then. -EINPROGRESS, or another
+ * negative errno. With the lock. */
+int machine_fetch_for_vm(struct managed_vm *vm, enum machine_action action, uint64_t *task,
+                         char *reason, size_t size);
+/** Ends what is being fetched for the VM, if anything is. With the lock. */
+void machine_cancel_fetch(struct managed_vm *vm);
 
 /* machine_consoles.c */
 size_t machine_console_read(uint64_t vm_id, uint64_t *position, uint8_t *bytes, size_t size);

@@ -7,6 +7,7 @@
 #include "guest/vm.h"
 #include "kernel/memory/heap.h"
 #include "manage/events.h"
+#include "manage/fetch/url.h"
 #include "manage/machine_parts.h"
 
 struct managed_vm *machine_find_vm(const char *name, char *reason, size_t size)
@@ -143,11 +144,17 @@ int machine_delete(const char *name, char *reason, size_t size)
 int machine_set_boot(const char *name, const struct machine_boot *boot, char *reason, size_t size)
 {
     struct managed_vm *vm;
+    struct url url;
+    int error = boot->url[0] != '\0' ? url_parse(boot->url, &url, reason, size) : 0;
 
+    if (error) {
+        return error;
+    }
     vms_lock();
     vm = machine_find_vm(name, reason, size);
     if (vm) {
         vm->boot = *boot;
+        vms_set_next(vm, NULL);
         events_post(MACHINE_EVENT_VM_CHANGED, name, "boot override: %s",
                     boot->override == MACHINE_OVERRIDE_DISABLED ? "none" : boot->url);
     }

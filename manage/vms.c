@@ -239,11 +239,9 @@ struct managed_vm *vms_take_deleted(void)
 
 void vms_free(struct managed_vm *vm)
 {
-    if (vm->next) {
-        vms_lock();
-        image_drop(vm->next);
-        vms_unlock();
-    }
+    vms_lock();
+    vms_set_next(vm, NULL);
+    vms_unlock();
     kfree(vm->past);
     kfree(vm->console.ring);
     kfree(vm);

@@ -86,6 +86,9 @@ int vms_kill(struct managed_vm *vm, char *reason, size_t size);
 int vms_inject_nmi(struct managed_vm *vm, char *reason, size_t size);
 /** As vm_set_share, of a VM that does not run too. */
 int vms_set_share(struct managed_vm *vm, uint32_t weight, uint32_t cap, char *reason, size_t size);
+/** Has the VM start from this image the next time, in place of the described one; NULL: from that
+ * again. The VM is its holder from now on. */
+void vms_set_next(struct managed_vm *vm, struct image *image);
 /** Forgets a VM that is not started; nobody finds it any more. */
 int vms_delete(struct managed_vm *vm, char *reason, size_t size);
 

@@ -16,8 +16,11 @@ static void use_next(struct managed_vm *vm, struct image_set *set)
 {
     struct image *image = vm->next;
     struct guest_image file = {image->name, image->data, image->size};
-    enum boot_kind kind = image_kind(image->data, image->size, vm->description.boot);
+    enum boot_kind kind;
 
+    if (!image_kind(image->data, image->size, &kind)) {
+        kind = vm->description.boot; /* its loader says what is wrong */
+    }
     set->uses[set->count++].image = image; /* whose holder is the set now */
     vm->next = NULL;
     if (vm->boot.override == MACHINE_OVERRIDE_ONCE) {
@@ -49,6 +52,14 @@ static int take_images(struct managed_vm *vm, char *reason, size_t size)
     }
     vm->images = set;
     return 0;
+}
+
+void vms_set_next(struct managed_vm *vm, struct image *image)
+{
+    if (vm->next) {
+        image_drop(vm->next);
+    }
+    vm->next = image;
 }
 
 static void drop_images(struct managed_vm *vm)
@@ -240,6 +251,9 @@ void vms_release(struct managed_vm *vm)
         vm->start_again = false;
         if (vms_start(vm, reason, sizeof(reason)) != 0) {
             log_error("vm %s: not started again: %s", vm->description.name, reason);
+            events_post(MACHINE_EVENT_VM_STATE, vm->description.name, "not started again: %s",
+                        reason);
+            snprintf(vm->stop_reason, sizeof(vm->stop_reason), "not started again: %.160s", reason);
         }
     }
 }

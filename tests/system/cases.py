@@ -494,7 +494,8 @@ def two_guests(context):
 
 def all_cases():
     """(name, function) in the order to run them: the longest first."""
-    import cases_net  # which uses what is above
+    import cases_machine  # which use what is above
+    import cases_net
     import cases_tls
 
     yield "linux: bzImage, latest CPU", linux(ACCELERATED)
@@ -536,6 +537,7 @@ def all_cases():
     yield "life: 200 cycles of a spinning VM on one CPU", cycles("shutdown.elf", "spin", 2, 1)
     yield from cases_net.all_cases()
     yield from cases_tls.all_cases()
+    yield from cases_machine.all_cases()
     yield "console: commands", console_commands
     yield "console: many VMs", console_many
     yield "boot: BIOS, Bochs", boot_bios_bochs
