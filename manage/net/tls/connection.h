@@ -35,6 +35,8 @@ struct tls_connection {
 
     uint64_t deadline; /* ns since boot: for the handshake, and for the rest when closing */
     bool open;         /* the handshake is done */
+    bool notified;     /* the peer is told in TLS that no more is sent */
+    bool shut;         /* and in TCP */
     bool closing;      /* the upper one has closed it, and the rest is being sent */
     bool peer_closed;  /* nothing will come any more */
     bool told_closed;  /* and the upper one knows */

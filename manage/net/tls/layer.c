@@ -182,6 +182,37 @@ static void abort_connection(struct altcp_pcb *upper)
     }
 }
 
+/* Tells the peer that no more comes; false if that could not be sent yet. */
+static bool notify_end(struct tls_connection *connection)
+{
+    if (!tls_connection_flush(connection)) {
+        return false;
+    }
+    if (!connection->notified) {
+        connection->notified = true;
+        (void)mbedtls_ssl_close_notify(&connection->ssl); /* it may not get out at once */
+    }
+    return tls_connection_flush(connection);
+}
+
+static err_t shut_down(struct altcp_pcb *upper, int receiving, int sending)
+{
+    struct tls_connection *connection = connection_of(upper);
+    err_t error;
+
+    if (!upper->inner_conn) {
+        return ERR_CONN;
+    }
+    if (sending && !notify_end(connection)) {
+        return ERR_MEM;
+    }
+    error = altcp_shutdown(upper->inner_conn, receiving, sending);
+    if (sending && error == ERR_OK) {
+        connection->shut = true;
+    }
+    return error;
+}
+
 static err_t close_connection(struct altcp_pcb *upper)
 {
     struct tls_connection *connection = connection_of(upper);
@@ -191,10 +222,9 @@ static err_t close_connection(struct altcp_pcb *upper)
     altcp_sent(upper, NULL);
     altcp_err(upper, NULL);
     tls_connection_enter(connection);
-    if (tls_connection_flush(connection)) {
-        (void)mbedtls_ssl_close_notify(&connection->ssl); /* it may not get out at once */
-    }
-    if (tls_connection_flush(connection)) {
+    /* After TCP's end nothing can be sent, and TCP calls nobody any more when it was the first to
+     * end. */
+    if (connection->shut || notify_end(connection)) {
         tls_connection_finish(connection);
     } else {
         connection->closing = true;
@@ -249,7 +279,7 @@ static const struct altcp_functions functions = {
     .recved = used,
     .abort = abort_connection,
     .close = close_connection,
-    .shutdown = altcp_default_shutdown,
+    .shutdown = shut_down,
     .write = write_bytes,
     .output = altcp_default_output,
     .mss = altcp_default_mss,
