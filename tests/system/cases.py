@@ -495,6 +495,7 @@ def two_guests(context):
 def all_cases():
     """(name, function) in the order to run them: the longest first."""
     import cases_access  # which use what is above
+    import cases_http
     import cases_machine
     import cases_net
     import cases_tls
@@ -540,6 +541,7 @@ def all_cases():
     yield from cases_tls.all_cases()
     yield from cases_machine.all_cases()
     yield from cases_access.all_cases()
+    yield from cases_http.all_cases()
     yield "console: commands", console_commands
     yield "console: many VMs", console_many
     yield "boot: BIOS, Bochs", boot_bios_bochs
