@@ -8,7 +8,8 @@
 #define FIRST_BYTE_NS (20 * HTTP_SECOND) /* of a new connection; with TLS's handshake */
 #define IDLE_NS       (60 * HTTP_SECOND) /* between requests */
 #define HEADER_NS     (10 * HTTP_SECOND) /* from its first byte to its last */
-#define LINGER_NS     (2 * HTTP_SECOND)
+#define SHUT_NS       (30 * HTTP_SECOND) /* until its end can be told */
+#define LINGER_NS     (2 * HTTP_SECOND)  /* until it ends, too */
 #define CONTENT_NS    (10 * HTTP_SECOND) /* for as many bytes at least: */
 #define CONTENT_BYTES 1024u
 #define ANSWER_NS     (30 * HTTP_SECOND)
@@ -54,7 +55,7 @@ void http_connection_enter(struct http_connection *connection, enum http_state s
         http_pace_start(&connection->pace, connection->now, ANSWER_NS);
         break;
     case HTTP_LINGER:
-        connection->deadline = connection->now + LINGER_NS;
+        connection->deadline = connection->now + (connection->shut ? LINGER_NS : SHUT_NS);
         break;
     case HTTP_ENDED:
     case HTTP_CUT:
@@ -86,7 +87,7 @@ void http_connection_send(struct http_connection *connection, struct http_buffer
 
 void http_connection_shut(struct http_connection *connection)
 {
-    connection->transport->shut(connection->context);
+    connection->shut = connection->transport->shut(connection->context);
     http_connection_enter(connection, HTTP_LINGER);
 }
 
@@ -264,6 +265,10 @@ static bool answer(struct http_connection *connection)
 static bool linger(struct http_connection *connection)
 {
     http_connection_consume(connection, connection->input.length);
+    if (!connection->shut && connection->transport->shut(connection->context)) {
+        connection->shut = true;
+        http_connection_enter(connection, HTTP_LINGER);
+    }
     if (connection->input_ended || connection->now >= connection->deadline) {
         http_connection_enter(connection, HTTP_ENDED);
     }

@@ -79,6 +79,7 @@ struct http_connection {
     struct http_buffer header; /* of the answer, what is not sent of it */
     size_t body_sent;
     bool close; /* with this answer */
+    bool shut;  /* the other side has been told that no more comes */
 
     struct http_stream stream;
 };

@@ -63,9 +63,9 @@ static void consumed(void *context, size_t length)
     }
 }
 
-static void shut(void *context)
+static bool shut(void *context)
 {
-    (void)altcp_shutdown(((struct link *)context)->pcb, 0, 1);
+    return altcp_shutdown(((struct link *)context)->pcb, 0, 1) == ERR_OK;
 }
 
 static void end(void *context, bool cut)

@@ -29,8 +29,9 @@ struct http_transport {
     void (*flush)(void *context);
     /** So many of the bytes that have come are done with: others can come in their place. */
     void (*consumed)(void *context, size_t length);
-    /** No more is sent; the other side is told. */
-    void (*shut)(void *context);
+    /** No more is sent, and the other side is told after what was. False: not now, for want of
+     * memory; it is asked again. */
+    bool (*shut)(void *context);
     /** The end, called by http_server_run: forget the connection. `cut`: at once, else what was
      * sent still arrives. */
     void (*end)(void *context, bool cut);

@@ -236,12 +236,13 @@ static void consumed(void *context, size_t length)
     require(client->consumed <= client->sent);
 }
 
-static void shut(void *context)
+static bool shut(void *context)
 {
     struct client *client = context;
 
     require(client->connection && !client->shut);
-    client->shut = true;
+    client->shut = client->room > 100;
+    return client->shut;
 }
 
 static void forget(struct client *client)

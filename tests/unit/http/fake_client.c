@@ -86,12 +86,17 @@ static void consumed(void *context, size_t length)
     ((struct client *)context)->consumed += length;
 }
 
-static void shut(void *context)
+static bool shut(void *context)
 {
     struct client *client = context;
 
     assert_false(client->shut || client->ended);
+    if (client->shut_fails) {
+        client->shut_fails--;
+        return false;
+    }
     client->shut = true;
+    return true;
 }
 
 static void end(void *context, bool cut)

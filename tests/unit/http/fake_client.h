@@ -19,6 +19,7 @@ struct client {
     size_t room; /* bytes it still takes */
     size_t constant;
     size_t consumed;
+    unsigned shut_fails; /* so often */
     bool shut, ended, cut;
 };
 

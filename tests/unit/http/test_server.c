@@ -329,6 +329,20 @@ static void closing(void **state)
     assert_false(client.shut);
 }
 
+/* The end cannot be told at once, as when there is no memory for it. */
+static void closing_late(void **state)
+{
+    (void)state;
+    client.shut_fails = 40;
+    answered(GET("/below/1") "Connection: close\r\n\r\n", "HTTP/1.1 200 OK\r\n", "/below/1");
+    server_wait(9);
+    assert_false(client.shut || client.ended);
+    server_wait(2);
+    assert_true(client.shut && !client.ended);
+    server_wait(3);
+    assert_true(client.ended);
+}
+
 /* The client says all it has to say at once, and then no more. */
 static void half_closed(void **state)
 {
@@ -695,12 +709,12 @@ static void memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(simple),      TEST(no_such),        TEST(pipelined),   TEST(byte_by_byte),
-        TEST(closing),     TEST(half_closed),    TEST(malformed),   TEST(bodies),
-        TEST(expectation), TEST(access),         TEST(origins),     TEST(answers),
-        TEST(uploading),   TEST(broken_uploads), TEST(slow_header), TEST(silent),
-        TEST(slow_body),   TEST(slow_reader),    TEST(deaf),        TEST(crowd),
-        TEST(memory),
+        TEST(simple),  TEST(no_such),      TEST(pipelined),      TEST(byte_by_byte),
+        TEST(closing), TEST(closing_late), TEST(half_closed),    TEST(malformed),
+        TEST(bodies),  TEST(expectation),  TEST(access),         TEST(origins),
+        TEST(answers), TEST(uploading),    TEST(broken_uploads), TEST(slow_header),
+        TEST(silent),  TEST(slow_body),    TEST(slow_reader),    TEST(deaf),
+        TEST(crowd),   TEST(memory),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
