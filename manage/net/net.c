@@ -10,6 +10,7 @@
 
 #include "drivers/e1000.h"
 #include "drivers/pci/pci.h"
+#include "drivers/virtio_net.h"
 #include "kernel/boot/boot_info.h"
 #include "kernel/cpu/x86.h"
 #include "kernel/log.h"
@@ -51,6 +52,9 @@ static struct nic *start_nic(void)
 
     for (unsigned i = 0; (device = pci_device(i)) != NULL; i++) {
         if (e1000_knows(device) && e1000_start(device, notify, NULL, &nic) == 0) {
+            return nic;
+        }
+        if (virtio_net_knows(device) && virtio_net_start(device, notify, NULL, &nic) == 0) {
             return nic;
         }
     }

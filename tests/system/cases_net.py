@@ -221,12 +221,14 @@ def all_cases():
     yield "net: e1000, Bochs", address("bochs", "e1000", "INTx")
     yield "net: e1000, QEMU", address("qemu", "e1000", "INTx")
     yield "net: e1000e, QEMU", address("qemu", "e1000e", "MSI")
+    yield "net: virtio, QEMU", address("qemu", "virtio-net-pci", "MSI-X")
     yield "net: beside busy guests", beside_guests
     yield "net: 1000 connections", many_connections
     yield "net: more connections than room", crowd
     yield "net: flood", flood
     yield "net: link, e1000", link("e1000")
     yield "net: link, e1000e", link("e1000e")
+    yield "net: link, virtio", link("virtio-net-pci")
     yield "net: IPv6", ipv6
     yield "net: static address", static_address
     yield "net: NTP", ntp

@@ -37,7 +37,7 @@ speaker: enabled=0
 
 # The network interface that each emulator has, and those that it can have.
 DEFAULT_NIC = {"bochs": "e1000", "qemu": "e1000e"}
-NICS = {"bochs": ("e1000",), "qemu": ("e1000", "e1000e")}
+NICS = {"bochs": ("e1000",), "qemu": ("e1000", "e1000e", "virtio-net-pci")}
 # In the emulators' own network the machine gets this address by DHCP.
 NIC_ADDRESS = "10.0.2.15"
 NIC_MAC = "52:54:00:12:34:56"

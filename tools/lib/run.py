@@ -51,7 +51,8 @@ def parse(arguments):
     parser.add_argument("--module", action="append", default=[], metavar="NAME=PATH",
                         help="a file for the guests, by the name the description uses")
     parser.add_argument("--cmdline", default="", metavar="STR", help="kernel command line")
-    parser.add_argument("--nic", choices=("default", "none", "e1000", "e1000e"), default="default",
+    parser.add_argument("--nic", default="default",
+                        choices=("default", "none", "e1000", "e1000e", "virtio-net-pci"),
                         help="the machine's network interface (default: e1000 in Bochs, e1000e in "
                         "QEMU)")
     parser.add_argument("--forward", action="append", default=[], metavar="tcp:PORT:PORT",
