@@ -50,12 +50,22 @@ static void patch_service(struct redfish_call *call, struct redfish_target *targ
     redfish_answer_changed(call, target);
 }
 
+/* A page asks for passwords itself: of this, its browser would make a dialog. */
+static void offer_basic(struct redfish_call *call)
+{
+    const char *asker = http_field(call->request, "X-Requested-With");
+
+    if (asker == NULL || strcmp(asker, "XMLHttpRequest") != 0) {
+        http_add_field(call->answer, "WWW-Authenticate", "Basic realm=\"Innkeeper\"");
+    }
+}
+
 /* The collection's route is public, for those who log in. */
 static bool is_known(struct redfish_call *call)
 {
     if (call->request->who.role == ACCESS_NOBODY) {
         redfish_refuse(call, MESSAGE_NO_VALID_SESSION, "", NULL, NULL, NULL);
-        http_add_field(call->answer, "WWW-Authenticate", "Basic realm=\"Innkeeper\"");
+        offer_basic(call);
         return false;
     }
     return true;
@@ -130,7 +140,7 @@ static void refuse_login(struct redfish_call *call, enum access_result result, u
     } else {
         redfish_refuse(call, MESSAGE_WRONG_CREDENTIALS, "", call->request->path,
                        "wrong user name or password", NULL);
-        http_add_field(call->answer, "WWW-Authenticate", "Basic realm=\"Innkeeper\"");
+        offer_basic(call);
     }
 }
 

@@ -3,6 +3,8 @@
 
 const ROOT = '/redfish/v1';
 const KEPT = 'innkeeper-session';
+// With it, an answer of 401 does not make the browser ask for a password by a dialog of its own.
+const BY_SCRIPT = { 'X-Requested-With': 'XMLHttpRequest' };
 
 export const paths = {
   sessions: `${ROOT}/SessionService/Sessions`,
@@ -57,7 +59,7 @@ export async function request(method, path, body) {
   try {
     response = await fetch(path, {
       method,
-      headers: body === undefined ? {} : { 'Content-Type': 'application/json' },
+      headers: body === undefined ? BY_SCRIPT : { ...BY_SCRIPT, 'Content-Type': 'application/json' },
       body: body === undefined || typeof body === 'string' ? body : JSON.stringify(body),
       credentials: 'same-origin',
       cache: 'no-store',
@@ -95,6 +97,7 @@ export function upload(path, file, progress) {
   const promise = new Promise((resolve, reject) => {
     transfer.open('PUT', path);
     transfer.setRequestHeader('Content-Type', 'application/octet-stream');
+    for (const [name, value] of Object.entries(BY_SCRIPT)) transfer.setRequestHeader(name, value);
     transfer.upload.onprogress = (event) => progress(event.total ? event.loaded / event.total : 0);
     transfer.onload = () => {
       if (transfer.status >= 200 && transfer.status < 300) return resolve();

@@ -170,7 +170,7 @@ export function Console({ name, uri = `/console/${encodeURIComponent(name)}`, st
           Tell size {size}
         </Button>
       </div>
-      <div class="terminal"><div ref={box} /></div>
+      <div class="screen"><div ref={box} /></div>
       <p class="hint">Ctrl-] takes the keyboard out of the console.</p>
     </section>
   );

@@ -68,7 +68,7 @@ function Network({ own, interfaces }) {
           ['Link', one.LinkStatus === 'LinkUp' ? 'up' : one.LinkStatus && 'down'],
           ['MAC address', one.MACAddress],
           ['IPv4', (one.IPv4Addresses || []).map((address) => address.Address).filter(Boolean).join(', ')],
-          ['IPv6', (one.IPv6Addresses || []).map((address) => address.Address).filter(Boolean).join(', ')],
+          ['IPv6', (one.IPv6Addresses || []).map((address) => address.Address.toLowerCase()).join(', ')],
           ['Name servers', (one.NameServers || []).join(', ')],
         ]} />
       ))}
@@ -132,20 +132,22 @@ export function Host() {
           </section>
           {mayChange() && <Power />}
         </div>
-        <section class="card">
-          <h2>System</h2>
-          <Facts rows={[
-            ['Innkeeper', manager.FirmwareVersion],
-            ['Running for', own.UptimeSeconds !== undefined ? format.duration(own.UptimeSeconds) : undefined],
-            ['Processor', own.CpuName],
-            ['CPUs', own.Cpus && own.Cpus.length],
-            ['Clock', manager.DateTime],
-            ['Started by', own.Loader],
-            ['Machines', own.CanStartMachines === false ? `cannot be started: ${own.WhyNot}` : undefined],
-          ]} />
-        </section>
+        <div class="stack">
+          <section class="card">
+            <h2>System</h2>
+            <Facts rows={[
+              ['Innkeeper', manager.FirmwareVersion],
+              ['Running for', own.UptimeSeconds !== undefined ? format.duration(own.UptimeSeconds) : undefined],
+              ['Processor', own.CpuName],
+              ['CPUs', own.Cpus && own.Cpus.length],
+              ['Clock', manager.DateTime],
+              ['Started by', own.Loader],
+              ['Machines', own.CanStartMachines === false ? `cannot be started: ${own.WhyNot}` : undefined],
+            ]} />
+          </section>
+          <Account />
+        </div>
         <Network own={own} interfaces={interfaces} />
-        <Account />
       </div>
     </>
   );

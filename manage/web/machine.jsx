@@ -89,6 +89,7 @@ function Overview({ system }) {
               ['CPU time', format.duration((own.CpuTimeNanoseconds || 0) / 1e9)],
               ['Steal time', format.duration((own.StealTimeNanoseconds || 0) / 1e9)],
               ['Exits', format.whole(own.Exits)],
+            ['Starts', own.Starts],
               ['Ended by', own.State === 'stopped' ? own.StopReason : undefined],
               ['UUID', system.UUID && <code>{system.UUID}</code>],
             ]} />

@@ -45,15 +45,16 @@ function Override({ system }) {
 
 function Share({ system }) {
   const own = ours(system);
-  const [weight, setWeight] = useState(String(own.Weight ?? ''));
-  const [cap, setCap] = useState(String(own.Cap ?? ''));
+  const sched = own.Sched || {};
+  const [weight, setWeight] = useState(String(sched.Weight ?? ''));
+  const [cap, setCap] = useState(String(sched.Cap ?? ''));
   const submit = (event) => {
     event.preventDefault();
     const change = {};
     if (weight !== '') change.Weight = Number(weight);
     if (cap !== '') change.Cap = Number(cap);
     return attempt(async () => {
-      await api.request('PATCH', api.paths.system(system.Id), { Oem: { Innkeeper: change } });
+      await api.request('PATCH', api.paths.system(system.Id), { Oem: { Innkeeper: { Sched: change } } });
       await refreshSystem(system.Id);
     }, 'Saved.');
   };
@@ -64,9 +65,9 @@ function Share({ system }) {
         <Field label="Weight" hint="1 to 10000, of each vCPU">
           <input name="weight" type="number" min="1" max="10000" value={weight} onInput={(event) => setWeight(event.target.value)} disabled={!mayChange()} />
         </Field>
-        <Field label="Cap" hint={own.Cap ? 'Percent of a CPU, all vCPUs together' : 'It was described without one'}>
+        <Field label="Cap" hint={sched.Cap ? 'Percent of a CPU, all vCPUs together' : 'It was described without one'}>
           <input name="cap" type="number" min="1" max={100 * (own.Vcpus || 1)} value={cap} onInput={(event) => setCap(event.target.value)}
-            disabled={!mayChange() || !own.Cap} />
+            disabled={!mayChange() || !sched.Cap} />
         </Field>
       </div>
       {mayChange() && <div class="row"><button class="button">Save</button></div>}
@@ -96,7 +97,7 @@ function Remove({ system }) {
 }
 
 export function Settings({ system }) {
-  const own = ours(system);
+  const { Description: described = {} } = ours(system);
   return (
     <div class="columns two even">
       <Override system={system} />
@@ -104,11 +105,12 @@ export function Settings({ system }) {
       <section class="card">
         <h2>Described as</h2>
         <Facts rows={[
-          ['Image', own.Image],
-          ['Initrd', own.Initrd],
-          ['Modules', (own.Modules || []).join(', ')],
-          ['Command line', own.CommandLine && <code>{own.CommandLine}</code>],
-          ['Started', own.Starts !== undefined ? `${own.Starts} times` : undefined],
+          ['Kernel', described.Kernel],
+          ['Image', described.Image],
+          ['Initrd', described.Initrd],
+          ['Modules', (described.Modules || []).join(', ')],
+          ['Command line', described.Cmdline && <code>{described.Cmdline}</code>],
+          ['Starts by itself', described.Autostart !== undefined ? (described.Autostart ? 'yes' : 'no') : undefined],
           ['Manager', system.Links && system.Links.ManagedBy && <code>{system.Links.ManagedBy[0]['@odata.id']}</code>],
         ]} />
       </section>

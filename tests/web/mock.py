@@ -44,9 +44,12 @@ class Handler(BaseHTTPRequestHandler):
         self.send(status, json.dumps(value).encode(), headers=headers)
 
     def refuse(self, status, message):
+        # Of this, a browser makes a dialog of its own.
+        asked = self.headers.get("X-Requested-With") == "XMLHttpRequest"
+        basic = [("WWW-Authenticate", "Basic")] if status == 401 and not asked else []
         self.json({"error": {"code": "Base.1.0.GeneralError", "message": "See ExtendedInfo.",
                              "@Message.ExtendedInfo": [{"Message": message, "MessageId": "Base.1.0.GeneralError"}]}},
-                  status)
+                  status, basic)
 
     def collection(self, path, members):
         self.json({"@odata.id": path, "Members@odata.count": len(members), "Members": members})

@@ -110,11 +110,11 @@ class Vm:
                     "Exits": int(self.exits / self.vcpus)} for number in range(self.vcpus)] if ran else [],
                 "ConsoleUri": f"/console/{self.name}",
                 "StopReason": self.stop_reason,
-                "Weight": self.weight,
-                "Cap": self.cap or None,
-                "Image": (self.linux or {}).get("kernel") or (self.multiboot or {}).get("image"),
-                "Initrd": (self.linux or {}).get("initrd"),
-                "CommandLine": (self.linux or self.multiboot or {}).get("cmdline"),
+                "Starts": int(ran),
+                "Sched": {"Weight": self.weight, "Cap": self.cap or None},
+                "Description": {"Kernel": self.linux["kernel"], "Initrd": self.linux.get("initrd", ""),
+                                "Cmdline": self.linux.get("cmdline", "")} if self.linux else
+                               {"Image": self.multiboot["image"], "Cmdline": self.multiboot.get("cmdline", "")},
             }},
         }
 
@@ -226,9 +226,9 @@ class Machine:
     def change(self, name, body):
         vm = self.find(name)
         vm.boot.update(body.get("Boot", {}))
-        own = body.get("Oem", {}).get("Innkeeper", {})
-        vm.weight = own.get("Weight", vm.weight)
-        vm.cap = own.get("Cap", vm.cap)
+        sched = body.get("Oem", {}).get("Innkeeper", {}).get("Sched", {})
+        vm.weight = sched.get("Weight", vm.weight)
+        vm.cap = sched.get("Cap", vm.cap)
 
     def delete(self, name):
         vm = self.find(name)

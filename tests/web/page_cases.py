@@ -182,7 +182,7 @@ def console_writers(browser, mock):
     go(browser, "vm/router/console")
     browser.element(".link", "You only read")
     wait_screen(browser, "~ #")
-    browser.click(".terminal")
+    browser.click(".screen")
     browser.type("lost\r")
     browser.click("button", "Take over")
     browser.element(".link", "You write")
