@@ -2,7 +2,7 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "kernel/cpu/interrupts.h"
+#include "kernel/clock.h"
 #include "kernel/cpu/x86.h"
 #include "kernel/memory/heap.h"
 #include "kernel/memory/paging.h"
@@ -38,8 +38,9 @@ void threads_start_cpu(void)
     memcpy(scheduler->idle.name, "idle", sizeof("idle"));
     scheduler->current = &scheduler->idle;
     scheduler->due = TIME_NEVER;
+    sleepers_init(&scheduler->sleepers);
     sched_queue_init(&scheduler->queue, &scheduler_machine, (uint16_t)cpu->index, cpu->apic_id,
-                     time_ns());
+                     clock_ns());
     cpu->scheduler = scheduler;
 }
 
@@ -90,7 +91,7 @@ void scheduler_apply(struct scheduler *scheduler, enum sched_effect effect)
     case SCHED_NOTHING:
         return;
     case SCHED_REARM:
-        scheduler_set_due(scheduler);
+        scheduler_set_due(scheduler, sched_next_event(&scheduler->queue));
         notify(scheduler);
         return;
     case SCHED_RESCHEDULE:
@@ -129,7 +130,7 @@ void scheduler_wake(struct thread *thread, bool counts)
     }
     /* Someone else may have woken it between the two locks. */
     if (thread->entity.state == SCHED_BLOCKED) {
-        scheduler_apply(scheduler, make_ready(scheduler, thread, time_ns()));
+        scheduler_apply(scheduler, make_ready(scheduler, thread, clock_ns()));
     } else if (scheduler != home) {
         /* The CPU was given something that it will not get: it is idle as before. */
         scheduler_apply(scheduler, SCHED_RESCHEDULE);
@@ -186,7 +187,7 @@ static void balance(struct scheduler *scheduler)
     }
     if (sched_push(&scheduler->queue, &other->queue, now)) {
         scheduler_apply(other, SCHED_RESCHEDULE);
-        scheduler_set_due(scheduler);
+        scheduler_set_due(scheduler, sched_next_event(&scheduler->queue));
     }
     spin_unlock(&other->lock);
 }
@@ -223,23 +224,7 @@ void thread_alarm(void)
 {
     struct scheduler *scheduler = scheduler_here();
 
-    if (scheduler && time_ns() >= scheduler->due) {
+    if (scheduler && clock_ns() >= scheduler->due) {
         atomic_store(&scheduler->resched, true);
-    }
-}
-
-_Noreturn void thread_idle(void)
-{
-    struct scheduler *scheduler = scheduler_here();
-
-    ASSERT(scheduler->current == &scheduler->idle, "the idle loop is the idle thread's");
-    for (;;) {
-        if (atomic_load(&scheduler->resched)) {
-            thread_yield();
-            continue;
-        }
-        alarm_set(scheduler->due);
-        sti_hlt();
-        cli();
     }
 }

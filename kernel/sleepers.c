@@ -28,6 +28,9 @@ static struct sleeper *meld_siblings(struct sleeper *first)
     struct sleeper *pairs = NULL; /* in reverse, by sibling */
     struct sleeper *whole = NULL;
 
+    if (!first || !first->sibling) {
+        return first;
+    }
     while (first) {
         struct sleeper *a = first;
         struct sleeper *b = a->sibling;
@@ -55,8 +58,10 @@ static struct sleeper *meld_siblings(struct sleeper *first)
 static void set_first(struct sleepers *sleepers, struct sleeper *first)
 {
     sleepers->first = first;
+    sleepers->next = UINT64_MAX;
     if (first) {
         first->link = &sleepers->first;
+        sleepers->next = first->deadline;
     }
 }
 
@@ -73,11 +78,15 @@ void sleepers_remove(struct sleepers *sleepers, struct sleeper *sleeper)
     if (!sleeper->link) {
         return;
     }
-    *sleeper->link = sleeper->sibling;
-    if (sleeper->sibling) {
-        sleeper->sibling->link = sleeper->link;
-    }
     children = meld_siblings(sleeper->child);
-    *sleeper = (struct sleeper){0};
-    set_first(sleepers, meld(sleepers->first, children));
+    if (sleepers->first == sleeper) {
+        set_first(sleepers, children);
+    } else {
+        *sleeper->link = sleeper->sibling;
+        if (sleeper->sibling) {
+            sleeper->sibling->link = sleeper->link;
+        }
+        set_first(sleepers, meld(sleepers->first, children));
+    }
+    sleeper->link = NULL;
 }

@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Lives inside what sleeps. All zero: sleeps not. */
+/* Lives inside what sleeps. With `link` NULL it does not. */
 struct sleeper {
     uint64_t deadline;
     struct sleeper *child;   /* first of those that wake no earlier */
@@ -18,7 +18,13 @@ struct sleeper {
 
 struct sleepers {
     struct sleeper *first; /* the earliest */
+    uint64_t next;         /* its deadline; UINT64_MAX if there is none */
 };
+
+static inline void sleepers_init(struct sleepers *sleepers)
+{
+    *sleepers = (struct sleepers){.next = UINT64_MAX};
+}
 
 static inline bool sleeper_waits(const struct sleeper *sleeper)
 {
@@ -32,7 +38,7 @@ void sleepers_remove(struct sleepers *sleepers, struct sleeper *sleeper);
 /** Deadline of the first, UINT64_MAX if there is none. */
 static inline uint64_t sleepers_next(const struct sleepers *sleepers)
 {
-    return sleepers->first ? sleepers->first->deadline : UINT64_MAX;
+    return sleepers->next;
 }
 
 #endif

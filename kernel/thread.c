@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "kernel/clock.h"
 #include "kernel/cpu/interrupts.h"
 #include "kernel/cpu/x86.h"
 #include "kernel/memory/heap.h"
@@ -12,6 +13,7 @@
 #include "kernel/thread_internal.h"
 #include "kernel/thread_switch.h"
 #include "kernel/time.h"
+
 
 struct thread *thread_current(void)
 {
@@ -34,7 +36,7 @@ uint64_t thread_run_time(const struct thread *thread)
     struct scheduler *scheduler = scheduler_lock_of(thread);
     const struct run_queue *queue = &scheduler->queue;
     uint64_t time = thread->entity.run_time;
-    uint64_t now = time_ns();
+    uint64_t now = clock_ns();
 
     /* Another CPU's clock may be a little behind. */
     if (queue->current == &thread->entity && now > queue->charged_at) {
@@ -56,7 +58,7 @@ uint64_t thread_busy_time(const struct percpu *cpu)
 
     spin_lock(&scheduler->lock);
     time = idle->wait_time;
-    now = time_ns();
+    now = clock_ns();
     if (scheduler->current != idle && now > idle->ready_since) {
         time += now - idle->ready_since;
     }
@@ -87,22 +89,24 @@ static void add_wait_time(struct thread *thread, uint64_t now)
 
 /* Picks who runs from `now` on, and switches to it. With the lock of this CPU's scheduler; without
  * it when this returns, which for a thread that stops running is when it runs again, perhaps on
- * another CPU. Part of its callers, all of them short: what is saved on the stack is saved once. */
-__attribute__((always_inline)) static inline void decide(struct scheduler *scheduler, uint64_t now)
+ * another CPU. */
+__attribute__((noinline)) static void decide(struct scheduler *scheduler, uint64_t now)
 {
     struct thread *previous = scheduler->current;
     struct sched_entity *entity;
     struct thread *next;
+    uint64_t event;
 
     atomic_store_explicit(&scheduler->resched, false, memory_order_relaxed);
     if (sleepers_next(&scheduler->sleepers) <= now) {
         scheduler_wake_sleepers(scheduler, now);
     }
-    entity = sched_pick(&scheduler->queue, now);
+    entity = sched_pick_until(&scheduler->queue, now, &event);
     if (!entity) {
         entity = scheduler_steal(scheduler, now);
+        event = sched_next_event(&scheduler->queue);
     }
-    scheduler_set_due(scheduler);
+    scheduler_set_due(scheduler, event);
     next = entity ? thread_of(entity) : &scheduler->idle;
     if (next != previous) {
         previous->ready_since = now;
@@ -137,10 +141,10 @@ struct thread *thread_create(const char *name, void (*function)(void *context), 
         kfree(thread);
         return NULL;
     }
-    /* As if it had called thread_switch: six registers, then where that returns to. */
-    stack = (uint64_t *)thread->stack - 8;
-    memset(stack, 0, 8 * sizeof(*stack));
-    stack[6] = (uintptr_t)thread_first;
+    /* As a switch leaves it: where to go on. */
+    stack = (uint64_t *)thread->stack - 2;
+    stack[0] = (uintptr_t)thread_first;
+    stack[1] = 0;
     thread->stack_pointer = (uintptr_t)stack;
     thread->function = function;
     thread->context = context;
@@ -173,7 +177,7 @@ _Noreturn void thread_exit(void)
     cli();
     scheduler = scheduler_here();
     spin_lock(&scheduler->lock);
-    now = time_ns();
+    now = clock_ns();
     sched_block(&scheduler->queue, &scheduler->current->entity, now);
     scheduler->ended = scheduler->current;
     decide(scheduler, now);
@@ -190,7 +194,7 @@ bool thread_block_until(uint64_t deadline)
 
     ASSERT(thread != &scheduler->idle, "an idle thread does not wait");
     spin_lock(&scheduler->lock);
-    now = time_ns();
+    now = clock_ns();
     if (thread->woken || deadline <= now) {
         woken = thread->woken;
         thread->woken = false;
@@ -218,7 +222,7 @@ void thread_sleep_until(uint64_t deadline)
 {
     bool woken = false;
 
-    while (time_ns() < deadline) {
+    while (clock_ns() < deadline) {
         woken |= thread_block_until(deadline);
     }
     if (woken) {
@@ -232,7 +236,7 @@ void thread_yield(void)
     struct scheduler *scheduler = scheduler_here();
 
     spin_lock(&scheduler->lock);
-    decide(scheduler, time_ns());
+    decide(scheduler, clock_ns());
     interrupts_restore(interrupts);
 }
 
@@ -243,7 +247,7 @@ void thread_yield_to(struct thread *favoured)
 
     spin_lock(&scheduler->lock);
     sched_yield_to(&scheduler->queue, favoured ? &favoured->entity : NULL);
-    decide(scheduler, time_ns());
+    decide(scheduler, clock_ns());
     interrupts_restore(interrupts);
 }
 
@@ -251,4 +255,21 @@ bool thread_waits_here(const struct thread *thread)
 {
     return __atomic_load_n(&thread->entity.state, __ATOMIC_RELAXED) == SCHED_READY &&
            __atomic_load_n(&thread->entity.cpu, __ATOMIC_RELAXED) == this_cpu()->index;
+}
+
+_Noreturn void thread_idle(void)
+{
+    struct scheduler *scheduler = scheduler_here();
+
+    ASSERT(scheduler->current == &scheduler->idle, "the idle loop is the idle thread's");
+    for (;;) {
+        if (atomic_load(&scheduler->resched)) {
+            spin_lock(&scheduler->lock);
+            decide(scheduler, clock_ns());
+            continue;
+        }
+        alarm_set(scheduler->due);
+        sti_hlt();
+        cli();
+    }
 }

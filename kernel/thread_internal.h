@@ -78,11 +78,10 @@ void scheduler_wake_sleepers(struct scheduler *scheduler, uint64_t now);
  * nothing. With its lock. */
 struct sched_entity *scheduler_steal(struct scheduler *scheduler, uint64_t now);
 
-/** Says when the next decision is, after a change to the queue or to the sleepers. With its lock.
- */
-static inline void scheduler_set_due(struct scheduler *scheduler)
+/** Says when the next decision is, after a change to the queue or to the sleepers; `event` is the
+ * queue's next. With its lock. */
+static inline void scheduler_set_due(struct scheduler *scheduler, uint64_t event)
 {
-    uint64_t event = sched_next_event(&scheduler->queue);
     uint64_t sleeper = sleepers_next(&scheduler->sleepers);
 
     atomic_store_explicit(&scheduler->due, event < sleeper ? event : sleeper, memory_order_relaxed);

@@ -5,6 +5,7 @@
 #include "kernel/acpi/acpi.h"
 #include "kernel/apic.h"
 #include "kernel/boot/boot.h"
+#include "kernel/clock.h"
 #include "kernel/cmos_clock.h"
 #include "kernel/cpu/x86.h"
 #include "kernel/log.h"
@@ -38,7 +39,7 @@ struct reference {
     uint64_t hz;
 };
 
-static struct time_scale scale;
+struct time_scale clock_scale;
 static uint64_t tsc_rate;                   /* ticks per second */
 static _Atomic uint64_t wall_clock_at_boot; /* ns since 1970-01-01 UTC */
 
@@ -54,17 +55,17 @@ uint64_t tsc_khz(void)
 
 uint64_t time_from_tsc(uint64_t tsc)
 {
-    return tsc > boot_tsc ? scale_to_ns(&scale, tsc - boot_tsc) : 0;
+    return clock_from_tsc(tsc);
 }
 
 uint64_t time_ns(void)
 {
-    return time_from_tsc(rdtsc());
+    return clock_ns();
 }
 
 uint64_t ticks_from_ns(uint64_t ns)
 {
-    return scale_to_ticks(&scale, ns);
+    return scale_to_ticks(&clock_scale, ns);
 }
 
 uint64_t boot_wall_clock(void)
@@ -90,7 +91,7 @@ void alarm_set(uint64_t deadline)
         apic_timer_cancel();
         return;
     }
-    ticks = scale_to_ticks(&scale, deadline);
+    ticks = scale_to_ticks(&clock_scale, deadline);
     apic_timer_set(ticks < UINT64_MAX - boot_tsc ? boot_tsc + ticks : UINT64_MAX);
 }
 
@@ -212,7 +213,7 @@ void time_init(void)
     }
     ASSERT(measured != 0, "the PM timer or the 8254 counts while the TSC does");
     tsc_rate = choose_tsc_hz(measured, stated.eax, stated.ebx, stated.ecx);
-    scale = time_scale_of(tsc_rate);
+    clock_scale = time_scale_of(tsc_rate);
     now = read_wall_clock();
     if (now == 0) {
         log_warn("time: the CMOS clock holds no date");

@@ -20,8 +20,11 @@ static inline void spin_lock(struct spinlock *lock)
 {
     uint32_t ticket = atomic_fetch_add_explicit(&lock->next, 1, memory_order_relaxed);
 
-    while (atomic_load_explicit(&lock->owner, memory_order_acquire) != ticket) {
-        __builtin_ia32_pause();
+    /* Not a while loop: this way the compiler puts the waiting aside. */
+    if (__builtin_expect(atomic_load_explicit(&lock->owner, memory_order_acquire) != ticket, 0)) {
+        do {
+            __builtin_ia32_pause();
+        } while (atomic_load_explicit(&lock->owner, memory_order_acquire) != ticket);
     }
 }
 

@@ -138,7 +138,7 @@ static int64_t behind(uint64_t reference, uint64_t virtual_time, uint32_t weight
 static void join_with(struct run_queue *queue, struct sched_entity *entity, int64_t lag,
                       uint64_t request)
 {
-    entity->fair.value = place(queue, entity, lag);
+    entity->fair.value = lag == 0 ? fair_virtual_time(queue) : place(queue, entity, lag);
     fair_set_request(entity, request);
     count_in(queue, entity);
 }

@@ -79,23 +79,21 @@ void fair_resume(struct run_queue *queue, struct sched_entity *entity, uint64_t 
 /** Moves the origin of the sums to the virtual time. O(1). */
 void fair_follow(struct run_queue *queue);
 
-/** `ns` have been run by an entity of the queue that is not in the tree. False if the sums have to
- * follow (fair_follow). O(1). */
-static inline bool fair_charge(struct run_queue *queue, struct sched_entity *entity, uint64_t ns)
+/** `ns` have been run by one who competes and is not in the tree. O(1). */
+static inline void fair_charge(struct run_queue *queue, struct sched_entity *entity, uint64_t ns)
 {
     uint64_t virtual_ns = fair_virtual(entity, ns);
 
     entity->fair.value += virtual_ns;
-    if (!entity->competes) {
-        return true;
-    }
     if (queue->competing == 1) {
         queue->origin = entity->fair.value;
         queue->weighted_sum = 0;
-        return true;
+        return;
     }
     queue->weighted_sum += (int64_t)(virtual_ns * entity->weight);
-    return queue->weighted_sum <= FAIR_SUM_LIMIT;
+    if (queue->weighted_sum > FAIR_SUM_LIMIT) {
+        fair_follow(queue);
+    }
 }
 
 /** Lowers a debt that is beyond the limit, which only running before one's turn (on a budget)

@@ -76,8 +76,7 @@ static bool precedes(const struct run_queue *queue, const struct sched_entity *a
             return false;
         }
     }
-    return fair_eligible(queue, a->fair.value) &&
-           (!b->competes || time_before(a->fair.key, b->fair.key));
+    return b->competes ? pick_precedes(queue, a, b) : fair_eligible(queue, a->fair.value);
 }
 
 /* What has to happen now that `entity`, which is linked, might be a better choice than current. */
@@ -210,28 +209,9 @@ static void take_grant(struct sched_entity *entity, uint64_t now)
     }
 }
 
-/* Current begins its next request if it has run the last. Who has a cap asks for little at a time:
- * it has its turn more often, and the bucket does not overflow while it waits for it. */
-static void renew_request(const struct run_queue *queue, struct sched_entity *current)
-{
-    const struct sched_config *config = queue->config;
-
-    if (queue->yielding) {
-        /* As if it had just had its turn. Counted from where it is, not from its deadline: many
-         * yields are no worse than one. */
-        fair_set_request(current, 2 * config->slice);
-    } else if (!time_before(current->fair.value, current->fair.key)) {
-        fair_set_request(current, current->cap ? config->cap_grain : config->slice);
-    }
-}
-
 static void start(struct run_queue *queue, struct sched_entity *entity, uint64_t now)
 {
-    entity->state = SCHED_RUNNING;
-    entity->fresh = false;
-    queue->mode = SCHED_FAIR;
-    queue->picked_at = now;
-    queue->current = entity;
+    pick_start(queue, entity, now);
     if (entity->special) {
         queue->mode = mode_of(queue, entity);
         if (entity->cap && queue->mode == SCHED_FAIR) {
@@ -244,7 +224,26 @@ static void start(struct run_queue *queue, struct sched_entity *entity, uint64_t
     }
 }
 
-struct sched_entity *sched_pick(struct run_queue *queue, uint64_t now)
+/* The best of those that are linked and current, which is linked if it is not the one. */
+static struct sched_entity *replace_current(struct run_queue *queue)
+{
+    struct sched_entity *previous = queue->current;
+    struct sched_entity *next = choose(queue);
+
+    if (previous && goes_on(queue, previous, next)) {
+        return previous;
+    }
+    if (next) {
+        queue_unlink(queue, next);
+    }
+    if (previous) {
+        previous->state = SCHED_READY;
+        queue_link(queue, previous);
+    }
+    return next;
+}
+
+struct sched_entity *pick_among_classes(struct run_queue *queue, uint64_t now, uint64_t *event)
 {
     struct sched_entity *previous = queue->current;
     struct sched_entity *next;
@@ -257,26 +256,15 @@ struct sched_entity *sched_pick(struct run_queue *queue, uint64_t now)
         }
     }
     if (previous && previous->competes) {
-        renew_request(queue, previous);
+        pick_renew_request(queue, previous, queue->yielding);
     }
-    next = queue->specials != 0 || queue->favoured ? choose(queue) : fair_first(queue);
-    if (previous && goes_on(queue, previous, next)) {
-        next = previous;
-    } else {
-        if (next) {
-            queue_unlink(queue, next);
-        }
-        if (previous) {
-            previous->state = SCHED_READY;
-            queue_link(queue, previous);
-        }
-    }
-    queue->preempt_at = SCHED_NEVER;
-    queue->yielding = false;
+    next = replace_current(queue);
     queue->favoured = NULL;
     if (next) {
         start(queue, next, now);
     } else {
+        queue->preempt_at = SCHED_NEVER;
+        queue->yielding = false;
         queue->current = NULL;
         queue->idle = true;
         balance_begin_idle(queue);
@@ -284,7 +272,15 @@ struct sched_entity *sched_pick(struct run_queue *queue, uint64_t now)
     if (queue->machine->cpus > 1) {
         queue_publish_sometimes(queue);
     }
+    *event = sched_next_event(queue);
     return next;
+}
+
+struct sched_entity *sched_pick(struct run_queue *queue, uint64_t now)
+{
+    uint64_t event;
+
+    return sched_pick_until(queue, now, &event);
 }
 
 static uint64_t earlier(uint64_t a, uint64_t b)

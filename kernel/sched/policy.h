@@ -42,6 +42,7 @@
 
 #include "kernel/sched/balance.h"
 #include "kernel/sched/entity.h"
+#include "kernel/sched/pick.h"
 #include "kernel/sched/queue.h"
 
 /* What the CPU of a queue has to do after a change to the queue. */
@@ -80,7 +81,7 @@ static inline void sched_yield_to(struct run_queue *queue, struct sched_entity *
     queue->favoured = favoured;
 }
 
-/** Who is to run from `now` on, which becomes current; NULL: nobody. O(log n). */
+/** sched_pick_until (pick.h), for those who do not want to know until when. O(log n). */
 struct sched_entity *sched_pick(struct run_queue *queue, uint64_t now);
 
 /** sched_next_event where somebody is special. */

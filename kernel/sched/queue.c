@@ -4,12 +4,12 @@
 
 #include "kernel/sched/fair.h"
 
-/* The rest of charging current `ns`, which is seldom anything: what runs on a budget or under a
- * cap, and sums that grow too large. */
-void queue_charge_rest(struct run_queue *queue, struct sched_entity *entity, uint64_t ns)
+void queue_charge_special(struct run_queue *queue, struct sched_entity *entity, uint64_t ns)
 {
-    if (queue->weighted_sum > FAIR_SUM_LIMIT) {
-        fair_follow(queue);
+    if (entity->competes) {
+        fair_charge(queue, entity, ns);
+    } else {
+        entity->fair.value += fair_virtual(entity, ns);
     }
     if (entity->cap && queue->mode == SCHED_RESERVED) {
         /* What is reserved is not held up, but it counts. */

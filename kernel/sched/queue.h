@@ -37,8 +37,21 @@ static inline void queue_update_load(struct run_queue *queue)
     queue->load_at = queue->charged_at;
 }
 
-/** The part of queue_charge that is seldom needed. */
-void queue_charge_rest(struct run_queue *queue, struct sched_entity *current, uint64_t ns);
+/** queue_charge where somebody is special: `ns` of current's time. */
+void queue_charge_special(struct run_queue *queue, struct sched_entity *current, uint64_t ns);
+
+/** queue_charge where there is a current, and nobody is special. O(1). */
+static inline void queue_charge_by_weight(struct run_queue *queue, struct sched_entity *current,
+                                          uint64_t now)
+{
+    int64_t passed = (int64_t)(now - queue->charged_at);
+
+    if (passed > 0) {
+        queue->charged_at = now;
+        current->run_time += (uint64_t)passed;
+        fair_charge(queue, current, (uint64_t)passed);
+    }
+}
 
 /** Accounts for current's time up to `now`. O(1). */
 static inline void queue_charge(struct run_queue *queue, uint64_t now)
@@ -54,8 +67,10 @@ static inline void queue_charge(struct run_queue *queue, uint64_t now)
         return;
     }
     current->run_time += (uint64_t)passed;
-    if (!fair_charge(queue, current, (uint64_t)passed) || current->special) {
-        queue_charge_rest(queue, current, (uint64_t)passed);
+    if (queue->specials != 0) {
+        queue_charge_special(queue, current, (uint64_t)passed);
+    } else {
+        fair_charge(queue, current, (uint64_t)passed);
     }
 }
 

@@ -1,16 +1,16 @@
 #include "kernel/sched/tree.h"
 
-static uint32_t height(const struct tree_node *node)
+static int32_t height(const struct tree_node *node)
 {
-    return node ? node->height : 0;
+    return node ? node->height : -1;
 }
 
 /* Height and least value from the children's. True if one of them changed. */
 static bool refresh(struct tree_node *node)
 {
-    uint32_t left = height(node->left);
-    uint32_t right = height(node->right);
-    uint32_t tall = 1 + (left > right ? left : right);
+    int32_t left = height(node->left);
+    int32_t right = height(node->right);
+    int32_t tall = 1 + (left > right ? left : right);
     uint64_t least = node->value;
 
     if (node->left && time_before(node->left->least, least)) {
@@ -78,10 +78,10 @@ static struct tree_node *rotate_left(struct tree *tree, struct tree_node *node)
 static void repair(struct tree *tree, struct tree_node *node)
 {
     while (node) {
-        uint32_t old_height = node->height;
+        int32_t old_height = node->height;
         uint64_t old_least = node->least;
-        uint32_t left = height(node->left);
-        uint32_t right = height(node->right);
+        int32_t left = height(node->left);
+        int32_t right = height(node->right);
 
         if (left > right + 1) {
             if (height(node->left->left) < height(node->left->right)) {
@@ -153,6 +153,10 @@ void tree_remove_among(struct tree *tree, struct tree_node *node)
         start = node->parent;
         replace(tree, node, node->left ? node->left : node->right);
     }
+    node->parent = NULL;
+    node->left = NULL;
+    node->right = NULL;
+    node->height = 0;
     repair(tree, start);
     /* The heir has lost the node's value, even if nothing changed further down. */
     if (heir && heir != start) {

@@ -12,14 +12,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* All zero but key and value while it is in no tree. */
 struct tree_node {
     struct tree_node *parent;
     struct tree_node *left;
     struct tree_node *right;
     uint64_t key;    /* the order; equal keys keep the order of insertion */
     uint64_t value;  /* what `least` is taken over; of no meaning to the order */
-    uint64_t least;  /* least value in this node's subtree; the tree keeps it */
-    uint32_t height; /* 1 for a leaf; the tree keeps it */
+    uint64_t least; /* least value in this node's subtree; the tree keeps it, and leaves it behind */
+    int32_t height; /* 0 for a leaf; the tree keeps it */
 };
 
 struct tree {
@@ -40,11 +41,7 @@ void tree_remove_among(struct tree *tree, struct tree_node *node);
 /** Adds a node whose key and value are set and stay unchanged until it is removed. O(log n). */
 static inline void tree_insert(struct tree *tree, struct tree_node *node)
 {
-    node->parent = NULL;
-    node->left = NULL;
-    node->right = NULL;
     node->least = node->value;
-    node->height = 1;
     if (tree->root) {
         tree_insert_among(tree, node);
     } else {
@@ -56,11 +53,24 @@ static inline void tree_insert(struct tree *tree, struct tree_node *node)
 /** Removes a node that is in the tree. O(log n). */
 static inline void tree_remove(struct tree *tree, struct tree_node *node)
 {
-    if (tree->root->height == 1) {
+    if (tree->root->height == 0) {
         tree->root = NULL;
         tree->first = NULL;
     } else {
         tree_remove_among(tree, node);
+    }
+}
+
+/** Removes one node and adds another. O(log n). */
+static inline void tree_exchange(struct tree *tree, struct tree_node *out, struct tree_node *in)
+{
+    in->least = in->value;
+    if (tree->root->height == 0) {
+        tree->root = in;
+        tree->first = in;
+    } else {
+        tree_remove_among(tree, out);
+        tree_insert_among(tree, in);
     }
 }
 

@@ -23,9 +23,10 @@ static void check(const struct sleepers *sleepers, const struct sleeper *all)
 static void test_random(void **state)
 {
     static struct sleeper all[COUNT];
-    struct sleepers sleepers = {0};
+    struct sleepers sleepers;
 
     (void)state;
+    sleepers_init(&sleepers);
     srandom(7);
     for (unsigned step = 0; step < 100000; step++) {
         struct sleeper *sleeper = &all[(unsigned)random() % COUNT];
@@ -53,9 +54,10 @@ static void test_random(void **state)
 static void test_order(void **state)
 {
     static struct sleeper all[COUNT];
-    struct sleepers sleepers = {0};
+    struct sleepers sleepers;
 
     (void)state;
+    sleepers_init(&sleepers);
     for (unsigned i = 0; i < COUNT; i++) {
         sleepers_add(&sleepers, &all[i], i * 7919 % COUNT);
     }
@@ -68,10 +70,11 @@ static void test_order(void **state)
 
 static void test_remove_of_none(void **state)
 {
-    struct sleepers sleepers = {0};
+    struct sleepers sleepers;
     struct sleeper sleeper = {0};
 
     (void)state;
+    sleepers_init(&sleepers);
     sleepers_remove(&sleepers, &sleeper);
     assert_null(sleepers.first);
 }

@@ -416,7 +416,7 @@ static void test_cost_of_a_pick(void **state)
     (void)state;
     print_message("steps in the tree: %.2f with 10 runnable, %.2f with 1,000\n", few, many);
     assert_true(many < 2 * few);
-    assert_true(simulator->queues[0].fair.root->height <= 14);
+    assert_true(simulator->queues[0].fair.root->height <= 13);
 }
 
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
