@@ -10,6 +10,8 @@
 
 #include "guest/vcpu.h"
 #include "guest/vm.h"
+#include "kernel/thread.h"
+#include "kernel/time.h"
 
 /* What guests of KVM's interface take as "there is no such call". */
 #define KVM_ENOSYS 1000
@@ -98,6 +100,9 @@ static uint64_t test_call(struct vcpu *vcpu, uint64_t function)
     case HYPERCALL_INTERCEPT_CR_BITS:
         virt->intercept_cr_bits(cpu, first, second | control_cr4_intercepts(&vcpu->vm->control));
         return 0;
+    case HYPERCALL_WOKEN_AT:
+        return tsc_from_ns(thread_woken_at(vcpu->thread)) +
+               virt->get_register(cpu, REGISTER_TSC_OFFSET);
     case HYPERCALL_UNMAP:
         return (uint64_t)virt->space.unmap(vcpu->vm->space, first, second);
     case HYPERCALL_PAGE_SIZE:

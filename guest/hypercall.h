@@ -22,6 +22,7 @@ enum test_hypercall {
     HYPERCALL_ALLOW_PORTS,       /* first, count, allow */
     HYPERCALL_INTERCEPT_CR_BITS, /* of CR0, of CR4 */
     HYPERCALL_UNMAP,             /* guest-physical address, size: mapped again at the next touch */
+    HYPERCALL_WOKEN_AT,  /* the guest's TSC when this vCPU was woken, if it has just been halted */
     HYPERCALL_PAGE_SIZE, /* guest-physical address: size of the nested page, 0 if not mapped */
 };
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "guest/vm.h"
+#include "kernel/clock.h"
 #include "kernel/cpu/percpu.h"
 #include "kernel/cpu/x86.h"
 #include "kernel/memory/frames.h"
@@ -447,7 +448,7 @@ static uint64_t earlier(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
-uint64_t vcpu_deadline(const struct vcpu *vcpu)
+static inline uint64_t next_deadline(const struct vcpu *vcpu)
 {
     uint64_t own = timer_next_deadline(&vcpu->timers);
 
@@ -458,10 +459,15 @@ uint64_t vcpu_deadline(const struct vcpu *vcpu)
     return vcpu->index == 0 ? earlier(own, vm_next_deadline(vcpu->vm)) : own;
 }
 
-static void run_timers(struct vcpu *vcpu)
+uint64_t vcpu_deadline(const struct vcpu *vcpu)
 {
-    timer_run(&vcpu->timers, timer_now(&vcpu->timers));
-    if (vcpu->index == 0 && vm_next_deadline(vcpu->vm) <= time_ns()) {
+    return next_deadline(vcpu);
+}
+
+static void run_timers(struct vcpu *vcpu, uint64_t now)
+{
+    timer_run(&vcpu->timers, now - vcpu->vm->clock_start);
+    if (vcpu->index == 0 && vm_next_deadline(vcpu->vm) <= now) {
         vm_lock_devices(vcpu->vm, vcpu);
         vm_run_timers(vcpu->vm);
         vm_unlock_devices(vcpu->vm);
@@ -475,6 +481,7 @@ static enum vcpu_run_result run(struct vcpu *vcpu)
     virt->vcpu_load(vcpu->cpu);
     for (;;) {
         unsigned signals = take_signals(vcpu);
+        uint64_t slice_end;
         uint64_t deadline;
         uint64_t wanted;
         uint64_t now;
@@ -488,12 +495,12 @@ static enum vcpu_run_result run(struct vcpu *vcpu)
         if (signals & VCPU_YIELD) {
             return VCPU_SPINS;
         }
-        deadline = vcpu_deadline(vcpu);
-        now = time_ns();
+        deadline = next_deadline(vcpu);
+        now = clock_ns();
         if (now >= deadline) {
-            run_timers(vcpu);
+            run_timers(vcpu, now);
             alarm = 0;
-            deadline = vcpu_deadline(vcpu);
+            deadline = next_deadline(vcpu);
             if (vcpu_signalled(vcpu)) {
                 continue;
             }
@@ -501,11 +508,12 @@ static enum vcpu_run_result run(struct vcpu *vcpu)
         if (!is_awake(vcpu)) {
             return VCPU_WAITS;
         }
-        if (thread_should_yield(now)) {
+        slice_end = thread_slice_end();
+        if (now >= slice_end) {
             return VCPU_SLICE_OVER;
         }
         vcpu->timers.new_first = false;
-        wanted = earlier(deadline, thread_slice_end());
+        wanted = earlier(deadline, slice_end);
         if (wanted != alarm) {
             alarm = wanted;
             alarm_set(alarm);

@@ -369,13 +369,6 @@ void vm_run_timers(struct vm *vm)
     timer_run(&vm->timers, timer_now(&vm->timers));
 }
 
-uint64_t vm_next_deadline(const struct vm *vm)
-{
-    uint64_t deadline = __atomic_load_n(&vm->device_deadline, __ATOMIC_RELAXED);
-
-    return deadline == TIMER_NEVER ? TIMER_NEVER : deadline + vm->clock_start;
-}
-
 bool vm_service_console(struct vm *vm)
 {
     bool interrupts = interrupts_save();

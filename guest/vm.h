@@ -152,7 +152,12 @@ void vm_unlock_devices(struct vm *vm);
 void vm_run_timers(struct vm *vm);
 /** Nanoseconds since the kernel booted when the devices' next timer is due; TIMER_NEVER for none.
  * Any CPU. */
-uint64_t vm_next_deadline(const struct vm *vm);
+static inline uint64_t vm_next_deadline(const struct vm *vm)
+{
+    uint64_t deadline = __atomic_load_n(&vm->device_deadline, __ATOMIC_RELAXED);
+
+    return deadline == TIMER_NEVER ? TIMER_NEVER : deadline + vm->clock_start;
+}
 /** Moves typed keys from the console to the UART and lets a waiting transmitter go on, if the VM
  * runs. True if keys are left. */
 bool vm_service_console(struct vm *vm);

@@ -7,6 +7,7 @@
 #include "drivers/framebuffer.h"
 #include "drivers/pci/pci.h"
 #include "drivers/serial.h"
+#include "guest/selftest_vcpus.h"
 #include "kernel/acpi/acpi.h"
 #include "kernel/apic.h"
 #include "kernel/boot/boot.h"
@@ -149,6 +150,7 @@ _Noreturn void kernel_main(uint64_t information)
     cli();
     host_init();
     if (start_virtualization()) {
+        selftest_vcpus();
         host_define_vms();
     }
     host_run();

@@ -113,6 +113,7 @@ static enum sched_effect make_ready(struct scheduler *scheduler, struct thread *
 
 void scheduler_wake(struct thread *thread, bool counts)
 {
+    uint64_t now = clock_ns();
     struct scheduler *home = scheduler_lock_of(thread);
     struct scheduler *scheduler = home;
 
@@ -130,7 +131,7 @@ void scheduler_wake(struct thread *thread, bool counts)
     }
     /* Someone else may have woken it between the two locks. */
     if (thread->entity.state == SCHED_BLOCKED) {
-        scheduler_apply(scheduler, make_ready(scheduler, thread, clock_ns()));
+        scheduler_apply(scheduler, make_ready(scheduler, thread, now));
     } else if (scheduler != home) {
         /* The CPU was given something that it will not get: it is idle as before. */
         scheduler_apply(scheduler, SCHED_RESCHEDULE);
@@ -138,15 +139,28 @@ void scheduler_wake(struct thread *thread, bool counts)
     spin_unlock(&scheduler->lock);
 }
 
-void scheduler_wake_sleepers(struct scheduler *scheduler, uint64_t now)
+static struct thread *first_sleeper(const struct scheduler *scheduler)
 {
-    do {
-        struct sleeper *first = scheduler->sleepers.first;
+    return (struct thread *)((uintptr_t)scheduler->sleepers.first -
+                             offsetof(struct thread, sleeper));
+}
 
-        /* Whatever it asks for, a decision is what follows. */
-        (void)make_ready(
-            scheduler, (struct thread *)((uintptr_t)first - offsetof(struct thread, sleeper)), now);
-    } while (sleepers_next(&scheduler->sleepers) <= now);
+struct sched_entity *scheduler_wake_sleepers(struct scheduler *scheduler, uint64_t now)
+{
+    struct thread *first = first_sleeper(scheduler);
+
+    sleepers_remove(&scheduler->sleepers, &first->sleeper);
+    first->ready_since = now;
+    if (sleepers_next(&scheduler->sleepers) > now &&
+        sched_wake_alone(&scheduler->queue, &first->entity, now)) {
+        return &first->entity;
+    }
+    /* Whatever it asks for, a decision is what follows. */
+    (void)sched_wake(&scheduler->queue, &first->entity, now);
+    while (sleepers_next(&scheduler->sleepers) <= now) {
+        (void)make_ready(scheduler, first_sleeper(scheduler), now);
+    }
+    return NULL;
 }
 
 struct sched_entity *scheduler_steal(struct scheduler *scheduler, uint64_t now)
@@ -208,16 +222,11 @@ void scheduler_finish_rest(struct scheduler *scheduler)
     }
 }
 
-bool thread_should_yield(uint64_t now)
+uint64_t thread_slice_end(void)
 {
     const struct scheduler *scheduler = scheduler_here();
 
-    return atomic_load_explicit(&scheduler->resched, memory_order_relaxed) || now >= scheduler->due;
-}
-
-uint64_t thread_slice_end(void)
-{
-    return scheduler_here()->due;
+    return atomic_load_explicit(&scheduler->resched, memory_order_relaxed) ? 0 : scheduler->due;
 }
 
 void thread_alarm(void)

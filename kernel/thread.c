@@ -14,7 +14,6 @@
 #include "kernel/thread_switch.h"
 #include "kernel/time.h"
 
-
 struct thread *thread_current(void)
 {
     return scheduler_here()->current;
@@ -72,6 +71,11 @@ uint64_t thread_wait_time(const struct thread *thread)
     return __atomic_load_n(&thread->wait_time, __ATOMIC_RELAXED);
 }
 
+uint64_t thread_woken_at(const struct thread *thread)
+{
+    return thread->ready_since;
+}
+
 uint64_t thread_migrations(const struct thread *thread)
 {
     return __atomic_load_n(&thread->entity.migrations, __ATOMIC_RELAXED);
@@ -93,15 +97,17 @@ static void add_wait_time(struct thread *thread, uint64_t now)
 __attribute__((noinline)) static void decide(struct scheduler *scheduler, uint64_t now)
 {
     struct thread *previous = scheduler->current;
-    struct sched_entity *entity;
+    struct sched_entity *entity = NULL;
+    uint64_t event = TIME_NEVER;
     struct thread *next;
-    uint64_t event;
 
     atomic_store_explicit(&scheduler->resched, false, memory_order_relaxed);
     if (sleepers_next(&scheduler->sleepers) <= now) {
-        scheduler_wake_sleepers(scheduler, now);
+        entity = scheduler_wake_sleepers(scheduler, now);
     }
-    entity = sched_pick_until(&scheduler->queue, now, &event);
+    if (!entity) {
+        entity = sched_pick_until(&scheduler->queue, now, &event);
+    }
     if (!entity) {
         entity = scheduler_steal(scheduler, now);
         event = sched_next_event(&scheduler->queue);

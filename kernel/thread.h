@@ -1,7 +1,7 @@
 /*
  * Kernel threads. A thread is not interrupted by another one: it gives the CPU up at points of its
- * own choosing (thread_block, thread_yield, ...), and those who run long ask thread_should_yield at
- * such points. Interrupts stay as they are for the caller; each thread starts with them on.
+ * own choosing (thread_block, thread_yield, ...), and those who run long look at thread_slice_end
+ * at such points. Interrupts stay as they are for the caller; each thread starts with them on.
  *
  * A thread belongs to one CPU at a time and goes to others, if it may, where it gets more; never
  * while it runs. When nothing can run on a CPU it halts, with its alarm set for the first sleeper,
@@ -49,6 +49,8 @@ const char *thread_name(const struct thread *thread);
 uint64_t thread_run_time(const struct thread *thread);
 /** Time in which it could have run and did not, in ns, as of its last start. Any CPU. */
 uint64_t thread_wait_time(const struct thread *thread);
+/** When it became able to run, as of its last block; ns since boot. By itself. */
+uint64_t thread_woken_at(const struct thread *thread);
 /** How often it has changed CPUs while it could run. Any CPU. */
 uint64_t thread_migrations(const struct thread *thread);
 /** Index of the CPU it belongs to now. Any CPU. */
@@ -75,11 +77,15 @@ void thread_yield(void);
 void thread_yield_to(struct thread *favoured);
 /** True if the thread waits for this CPU; true of a moment ago. */
 bool thread_waits_here(const struct thread *thread);
-/** True if the current thread should call thread_yield soon; `now` in ns since boot. */
-bool thread_should_yield(uint64_t now);
-/** Until when the current thread may run on if nothing happens (ns since boot; TIME_NEVER: nobody
- * else wants the CPU). Whoever sets this CPU's alarm sets it no later. Interrupts off. */
+/** Until when the current thread may run on if nothing happens (ns since boot; 0: it should call
+ * thread_yield soon; TIME_NEVER: nobody else wants the CPU). Whoever sets this CPU's alarm sets it
+ * no later. Interrupts off. */
 uint64_t thread_slice_end(void);
+/** True if the current thread should call thread_yield soon; `now` in ns since boot. */
+static inline bool thread_should_yield(uint64_t now)
+{
+    return now >= thread_slice_end();
+}
 
 /** The alarm's interrupt. In interrupt context. */
 void thread_alarm(void);

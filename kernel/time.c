@@ -63,6 +63,11 @@ uint64_t time_ns(void)
     return clock_ns();
 }
 
+uint64_t tsc_from_ns(uint64_t ns)
+{
+    return boot_tsc + ticks_from_ns(ns);
+}
+
 uint64_t ticks_from_ns(uint64_t ns)
 {
     return scale_to_ticks(&clock_scale, ns);

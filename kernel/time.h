@@ -21,6 +21,8 @@ uint64_t tsc_khz(void);
 uint64_t time_ns(void);
 /** Nanoseconds since boot of a TSC value. */
 uint64_t time_from_tsc(uint64_t tsc);
+/** TSC value at `ns` nanoseconds since boot. */
+uint64_t tsc_from_ns(uint64_t ns);
 /** TSC ticks in `ns` nanoseconds (rounded up). */
 uint64_t ticks_from_ns(uint64_t ns);
 /** Seconds since 1970-01-01 UTC when the kernel booted, from the CMOS clock until somebody has set

@@ -14,13 +14,6 @@ struct time_scale time_scale_of(uint64_t hz)
     return scale;
 }
 
-uint64_t scale_to_ticks(const struct time_scale *scale, uint64_t ns)
-{
-    unsigned __int128 product = (unsigned __int128)ns * scale->ticks_per_ns + UINT32_MAX;
-
-    return product >> 96 ? UINT64_MAX : (uint64_t)(product >> 32);
-}
-
 void line_fit_add(struct line_fit *fit, uint64_t x, uint64_t y)
 {
     fit->count++;

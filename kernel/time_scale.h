@@ -22,7 +22,12 @@ static inline uint64_t scale_to_ns(const struct time_scale *scale, uint64_t tick
 }
 
 /** Ticks of `ns`, rounded up, UINT64_MAX if they are more than that. */
-uint64_t scale_to_ticks(const struct time_scale *scale, uint64_t ns);
+static inline uint64_t scale_to_ticks(const struct time_scale *scale, uint64_t ns)
+{
+    unsigned __int128 product = (unsigned __int128)ns * scale->ticks_per_ns + UINT32_MAX;
+
+    return product >> 96 ? UINT64_MAX : (uint64_t)(product >> 32);
+}
 
 /*
  * A line through samples (x: ticks of the reference counter, y: TSC ticks), by least squares: the

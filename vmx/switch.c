@@ -197,20 +197,15 @@ void vmx_vcpu_put(struct virt_vcpu *virt_vcpu)
     }
 }
 
-void vmx_vcpu_load(struct virt_vcpu *virt_vcpu)
+/* Out of line, for the vCPU that is loaded already. */
+__attribute__((noinline)) static void load(struct vmx_vcpu *vcpu, struct vmx_cpu *cpu)
 {
-    struct vmx_vcpu *vcpu = vmx_vcpu(virt_vcpu);
-    struct vmx_cpu *cpu = vmx_this_cpu();
     bool moved = vcpu->last_cpu != cpu;
-    bool interrupts;
+    /* Another CPU may call for the vCPU that is loaded here. */
+    bool interrupts = interrupts_save();
     bool ok;
 
-    if (cpu->current == vcpu) {
-        return;
-    }
-    /* Another CPU may call for the vCPU that is loaded here. */
-    interrupts = interrupts_save();
-    vmx_vcpu_put(virt_vcpu); /* if it is still loaded on another CPU */
+    vmx_vcpu_put(&vcpu->virt); /* if it is still loaded on another CPU */
     if (cpu->current) {
         put_here(cpu->current);
     }
@@ -222,8 +217,6 @@ void vmx_vcpu_load(struct virt_vcpu *virt_vcpu)
     if (moved) {
         vmcs_write_host_state();
         vcpu->last_cpu = cpu;
-    }
-    if (moved) {
         /* From the last time it was here, if any: it may have changed its page tables since. */
         vmx_flush_linear(vcpu);
     }
@@ -232,4 +225,14 @@ void vmx_vcpu_load(struct virt_vcpu *virt_vcpu)
         cpu->registers_owner = vcpu;
     }
     interrupts_restore(interrupts);
+}
+
+void vmx_vcpu_load(struct virt_vcpu *virt_vcpu)
+{
+    struct vmx_vcpu *vcpu = vmx_vcpu(virt_vcpu);
+    struct vmx_cpu *cpu = vmx_this_cpu();
+
+    if (cpu->current != vcpu) {
+        load(vcpu, cpu);
+    }
 }

@@ -271,6 +271,21 @@ void lapic_local_event(struct lapic *lapic, unsigned offset)
     lapic_receive(lapic, mode, (uint8_t)lvt, false);
 }
 
+void lapic_timer_event(struct lapic *lapic)
+{
+    uint32_t lvt = lapic_get(lapic, LAPIC_LVT_TIMER);
+    uint8_t vector = (uint8_t)lvt;
+
+    if (lvt & LVT_MASKED || !__atomic_load_n(&lapic->software_enabled, __ATOMIC_RELAXED)) {
+        return;
+    }
+    if (vector < FIRST_LEGAL_VECTOR) {
+        lapic_error(lapic, ESR_RECEIVE_ILLEGAL_VECTOR);
+    } else {
+        lapic_request_own(lapic, vector);
+    }
+}
+
 void lapic_set_lint(struct lapic *lapic, unsigned pin, bool level)
 {
     if (__atomic_exchange_n(&lapic->lint_level[pin], level, __ATOMIC_SEQ_CST) == level) {

@@ -85,8 +85,10 @@ void lapic_request_own(struct lapic *lapic, uint8_t vector);
 void lapic_receive(struct lapic *lapic, uint8_t delivery_mode, uint8_t vector, bool level);
 /** Records ESR bits and raises the error interrupt. Any CPU. */
 void lapic_error(struct lapic *lapic, uint32_t bits);
-/** An event on the LVT entry at `offset`: timer expiry, error, a rising local pin. Any CPU. */
+/** An event on the LVT entry at `offset`: error, a rising local pin. Any CPU. */
 void lapic_local_event(struct lapic *lapic, unsigned offset);
+/** The timer has expired. By the own CPU. */
+void lapic_timer_event(struct lapic *lapic);
 /** ICR write: sends an IPI. `destination` as in interrupt_message. */
 void lapic_send_ipi(struct lapic *lapic, uint32_t icr, uint32_t destination);
 

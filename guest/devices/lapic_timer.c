@@ -61,7 +61,7 @@ static void expire(void *context, uint64_t deadline)
         timer->running = false;
         timer->tsc_deadline = 0;
     }
-    lapic_local_event(lapic, LAPIC_LVT_TIMER);
+    lapic_timer_event(lapic);
 }
 
 void lapic_timer_init(struct lapic *lapic, struct timer_queue *timers)
@@ -160,7 +160,7 @@ void lapic_tsc_deadline_write(struct lapic *lapic, uint64_t value)
         timer_cancel(&timer->timer);
     } else if (lapic->ops->guest_tsc(lapic->context) >= value) {
         stop(timer);
-        lapic_local_event(lapic, LAPIC_LVT_TIMER);
+        lapic_timer_event(lapic);
     } else {
         timer_arm(&timer->timer, lapic->ops->deadline_from_tsc(lapic->context, value));
     }

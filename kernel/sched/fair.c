@@ -58,16 +58,21 @@ static uint32_t reserved_weight(const struct sched_entity *entity)
     return reservation_exists(&entity->reservation) ? entity->weight : 0;
 }
 
-/* The sums have changed by an entity. */
-static void after_count(struct run_queue *queue)
+static void publish_weights(struct run_queue *queue)
 {
     struct queue_summary *summary = &queue->summary;
 
+    atomic_store_explicit(&summary->weight, queue->weight, memory_order_relaxed);
+    atomic_store_explicit(&summary->reserved_weight, queue->reserved_weight, memory_order_relaxed);
+}
+
+/* The sums have changed by an entity. */
+static void after_count(struct run_queue *queue)
+{
     if (queue->weighted_sum > FAIR_SUM_LIMIT || queue->weighted_sum < -FAIR_SUM_LIMIT) {
         fair_follow(queue);
     }
-    atomic_store_explicit(&summary->weight, queue->weight, memory_order_relaxed);
-    atomic_store_explicit(&summary->reserved_weight, queue->reserved_weight, memory_order_relaxed);
+    publish_weights(queue);
 }
 
 /* Counts the entity in at its virtual time. */
@@ -138,7 +143,7 @@ static int64_t behind(uint64_t reference, uint64_t virtual_time, uint32_t weight
 static void join_with(struct run_queue *queue, struct sched_entity *entity, int64_t lag,
                       uint64_t request)
 {
-    entity->fair.value = lag == 0 ? fair_virtual_time(queue) : place(queue, entity, lag);
+    entity->fair.value = place(queue, entity, lag);
     fair_set_request(entity, request);
     count_in(queue, entity);
 }
@@ -161,6 +166,19 @@ static int64_t returning_lag(const struct run_queue *queue, const struct sched_e
 
 void fair_join(struct run_queue *queue, struct sched_entity *entity, uint64_t request)
 {
+    if (queue->weight == 0) {
+        /* Alone, it is where the queue is, and is all that there is. */
+        queue_update_load(queue);
+        entity->fair.value = queue->origin;
+        entity->competes = true;
+        fair_set_request(entity, request);
+        queue->weighted_sum = 0;
+        queue->weight = entity->weight;
+        queue->reserved_weight = reserved_weight(entity);
+        queue->competing = 1;
+        publish_weights(queue);
+        return;
+    }
     join_with(queue, entity, returning_lag(queue, entity), request);
 }
 

@@ -125,7 +125,7 @@ enum sched_effect sched_wake(struct run_queue *queue, struct sched_entity *entit
         reservation_wake(&entity->reservation, now);
     }
     queue_arrive(queue, entity, now);
-    return compare(queue, entity, event_before);
+    return queue->current ? compare(queue, entity, event_before) : SCHED_RESCHEDULE;
 }
 
 void sched_block(struct run_queue *queue, struct sched_entity *entity, uint64_t now)
@@ -149,6 +149,29 @@ void sched_block(struct run_queue *queue, struct sched_entity *entity, uint64_t 
         entity->throttled = false;
     }
     entity->state = SCHED_BLOCKED;
+}
+
+bool sched_wake_alone(struct run_queue *queue, struct sched_entity *entity, uint64_t now)
+{
+    ASSERT(entity->state == SCHED_BLOCKED, "only a blocked entity wakes");
+    if (queue->current || queue->weight != 0 || queue->specials != 0 || entity->special) {
+        return false;
+    }
+    queue_charge(queue, now);
+    if (queue->machine->cpus > 1) {
+        balance_align(queue);
+    }
+    __atomic_store_n(&entity->cpu, queue->cpu, __ATOMIC_RELAXED);
+    fair_join(queue, entity, queue->config->wake_slice);
+    pick_start(queue, entity, now);
+    if (queue->idle) {
+        queue->idle = false;
+        balance_end_idle(queue);
+    }
+    if (queue->machine->cpus > 1) {
+        queue_publish_sometimes(queue);
+    }
+    return true;
 }
 
 static struct sched_entity *first_due(const struct run_queue *queue)

@@ -68,6 +68,11 @@ void sched_entity_init(const struct sched_machine *machine, struct sched_entity 
  * that is reset is blocked and woken like any other: its lag stays. O(log n). */
 enum sched_effect sched_wake(struct run_queue *queue, struct sched_entity *entity, uint64_t now);
 
+/** sched_wake and sched_pick in one, for what is waited for most: somebody wakes on a CPU that has
+ * nothing else to do. It is current then, and sched_next_event is SCHED_NEVER. False, and nothing
+ * is done, if it is not so plain. O(1). */
+bool sched_wake_alone(struct run_queue *queue, struct sched_entity *entity, uint64_t now);
+
 /** An entity of this queue, current or ready, can not run any more. If it was current the queue has
  * none until the next pick. O(log n). */
 void sched_block(struct run_queue *queue, struct sched_entity *entity, uint64_t now);

@@ -1,4 +1,5 @@
 /* The local APIC in x2APIC mode, which stays from here on: its registers, interrupts, its timer. */
+#include "guest/hypercall.h"
 #include "tests/bench/bench.h"
 
 #define FAR_AWAY (UINT64_MAX / 2)
@@ -51,11 +52,32 @@ static void measure_timer(const char *name, void (*await)(unsigned seen))
     report_plain(name, &late);
 }
 
+/* The same as hlt_wake, but from when the hypervisor found that the vCPU is to run: without the
+ * host's interrupt. A VM with the test device can ask for that. */
+static void measure_wake(void)
+{
+    struct ticks ticks = NO_TICKS;
+
+    for (unsigned i = 0; i < WARM_UP + ROUNDS; i++) {
+        wrmsr(MSR_TSC_DEADLINE, rdtsc() + TIMER_DELAY);
+        await_halted(interrupts);
+        if (i >= WARM_UP) {
+            uint64_t woken_at = vmcall(HYPERCALL_TEST + HYPERCALL_WOKEN_AT, 0, 0, 0);
+
+            add_round(&ticks, interrupted_at - woken_at);
+        }
+    }
+    report_plain("vcpu_wake", &ticks);
+}
+
 TEST(timer)
 {
     use_timing_handler();
     lapic_write(LAPIC_LVT_TIMER, LVT_TIMER_DEADLINE | VECTOR);
     measure_timer("timer_latency", await_running);
     measure_timer("hlt_wake", await_halted);
+    if (command_line_has("test-device")) {
+        measure_wake();
+    }
     lapic_write(LAPIC_LVT_TIMER, LVT_MASKED);
 }

@@ -143,7 +143,7 @@ static void measure_switch(void)
         }
     }
     lapic_write(LAPIC_LVT_TIMER, LVT_MASKED);
-    report_plain("vcpu_switch", &ticks);
+    report_plain("hlt_switch", &ticks);
     role = ROLE_HALT;
 }
 
@@ -152,7 +152,7 @@ TEST(second_cpu)
     SKIP_UNLESS(has_second_cpu(), "not asked for by cpus=2");
     start_second();
     if (command_line_has(SHARED)) {
-        measure_ipi("vcpu_wake", "ipi_roundtrip_1cpu", await_halted);
+        measure_ipi("ipi_wake_same_cpu", "ipi_roundtrip_1cpu", await_halted);
         measure_switch();
     } else {
         measure_ipi("ipi_wake_other_cpu", "ipi_roundtrip_hlt", await_halted);

@@ -268,7 +268,7 @@ def bench_guest(context):
     box = context.boot("bochs", vms=vms, cpus=1)
     end = box.expect(r"vm bench stopped: .*\n", 240, reject=PANIC + r"|bench\| FAIL").group(0)
     check("debug-exit 0x0" in end, end)
-    for row in ("cpuid", "pic_in", "page_touch_2m", "self_ipi_hlt", "vcpu_switch"):
+    for row in ("cpuid", "pic_in", "page_touch_2m", "self_ipi_hlt", "hlt_switch"):
         check(f"| row {row} " in box.text, f"no row {row}")
 
 

@@ -67,6 +67,8 @@ def runs(quick):
               lambda: machines.innkeeper_plain_apic(kernel),
               lambda: machines.innkeeper_virtual_apic(kernel),
               lambda: machines.innkeeper_threads(kernel),
+              lambda: machines.innkeeper_vcpu_switch(kernel),
+              lambda: machines.innkeeper_wake(kernel),
               lambda: machines.image_sizes(kernel)]
     if quick:
         return chosen

@@ -96,12 +96,17 @@ ROWS = (
     ("ipi_wake_other_cpu", "an IPI to a vCPU in HLT on another CPU, to its handler's first instruction; "
      "the sender halts"),
     ("ipi_roundtrip_hlt", "the same and back"),
-    ("vcpu_wake", "an IPI to a vCPU in HLT on the same CPU, to its handler's first instruction; the "
+    ("ipi_wake_same_cpu", "an IPI to a vCPU in HLT on the same CPU, to its handler's first instruction; the "
      "sender halts"),
     ("ipi_roundtrip_1cpu", "the same and back"),
-    ("vcpu_switch", "from a vCPU's HLT to the next instruction of the other one of its CPU, which was "
+    ("hlt_switch", "from a vCPU's HLT to the next instruction of the other one of its CPU, which was "
      "interrupted"),
-    ("# The scheduler", "As the kernel's self-test measures it (`selftest=threads`)."),
+    ("# The scheduler", "As the kernel's self-tests measure it (`selftest=threads`, `selftest=vcpus`): means of "
+     "1,000 or more; `vcpu_wake` by the guest with what the test device tells it."),
+    ("vcpu_switch", "from one vCPU's thread to the next that is ready, with the VMCS, the MSRs, debug and extended "
+     "registers"),
+    ("vcpu_wake", "from the moment when a halted vCPU is to run, on an idle CPU, to the first instruction of its "
+     "handler"),
     ("thread_switch", "from one thread to the next that is ready"),
     ("thread_wake", "waking a thread of the same CPU"),
     ("thread_block", "from a thread's block to the next one that runs"),

@@ -145,6 +145,20 @@ def innkeeper_threads(kernel):
     return run
 
 
+def innkeeper_vcpu_switch(kernel):
+    run = Run(INNKEEPER)
+    run.add_kernel(boot_innkeeper(kernel, bench_output.VCPU_SWITCH.pattern + r".*\n", cmdline="selftest=vcpus"))
+    return run
+
+
+def innkeeper_wake(kernel):
+    """The one row that wants the test device, which costs others a little."""
+    run = Run(INNKEEPER)
+    text = boot_innkeeper(kernel, STOPPED, bench_vm(1, "test-device", **{"test-device": True}))
+    run.add_guest(text, wanted=lambda name: name == "vcpu_wake")
+    return run
+
+
 def innkeeper_vmcs(counting_kernel):
     run = Run(INNKEEPER)
     text = boot_innkeeper(counting_kernel, bench_output.VMCS_ACCESSES.pattern + r"\n", bench_vm())

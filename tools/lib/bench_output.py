@@ -21,6 +21,7 @@ VM_MEMORY = re.compile(r"the first VM took (\d+) bytes beside its memory")
 VMCS_ACCESSES = re.compile(r"VMCS accesses, reads\+writes:((?: \w+=\d+\+\d+)+)")
 
 THREAD_SWITCH = re.compile(r"selftest threads: (\d+) ticks a switch")
+VCPU_SWITCH = re.compile(r"selftest vcpus: (\d+) ticks a switch")
 THREAD_WAKE = re.compile(r"selftest threads: (\d+) ticks to wake")
 THREAD_BLOCK = re.compile(r"ticks to wake, (\d+) from a block to the next")
 PICK = re.compile(r"selftest threads: (\d+) ticks a pick with (\d+) runnable")
@@ -49,6 +50,7 @@ def kernel_rows(text):
     """(name, value, unit) of what Innkeeper's kernel says of itself."""
     found = []
     for name, pattern in (("boot_to_guest", FIRST_ENTRY), ("thread_switch", THREAD_SWITCH),
+                          ("vcpu_switch", VCPU_SWITCH),
                           ("thread_wake", THREAD_WAKE), ("thread_block", THREAD_BLOCK)):
         match = pattern.search(text)
         if match:
