@@ -145,7 +145,8 @@ static struct thread *first_sleeper(const struct scheduler *scheduler)
                              offsetof(struct thread, sleeper));
 }
 
-struct sched_entity *scheduler_wake_sleepers(struct scheduler *scheduler, uint64_t now)
+struct sched_entity *scheduler_pick_with_sleepers(struct scheduler *scheduler, uint64_t now,
+                                                  uint64_t *event)
 {
     struct thread *first = first_sleeper(scheduler);
 
@@ -153,14 +154,15 @@ struct sched_entity *scheduler_wake_sleepers(struct scheduler *scheduler, uint64
     first->ready_since = now;
     if (sleepers_next(&scheduler->sleepers) > now &&
         sched_wake_alone(&scheduler->queue, &first->entity, now)) {
+        *event = SCHED_NEVER;
         return &first->entity;
     }
-    /* Whatever it asks for, a decision is what follows. */
+    /* Whatever it asks for, the decision follows. */
     (void)sched_wake(&scheduler->queue, &first->entity, now);
     while (sleepers_next(&scheduler->sleepers) <= now) {
         (void)make_ready(scheduler, first_sleeper(scheduler), now);
     }
-    return NULL;
+    return sched_pick_until(&scheduler->queue, now, event);
 }
 
 struct sched_entity *scheduler_steal(struct scheduler *scheduler, uint64_t now)

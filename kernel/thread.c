@@ -97,15 +97,14 @@ static void add_wait_time(struct thread *thread, uint64_t now)
 __attribute__((noinline)) static void decide(struct scheduler *scheduler, uint64_t now)
 {
     struct thread *previous = scheduler->current;
-    struct sched_entity *entity = NULL;
-    uint64_t event = TIME_NEVER;
+    struct sched_entity *entity;
     struct thread *next;
+    uint64_t event;
 
     atomic_store_explicit(&scheduler->resched, false, memory_order_relaxed);
     if (sleepers_next(&scheduler->sleepers) <= now) {
-        entity = scheduler_wake_sleepers(scheduler, now);
-    }
-    if (!entity) {
+        entity = scheduler_pick_with_sleepers(scheduler, now, &event);
+    } else {
         entity = sched_pick_until(&scheduler->queue, now, &event);
     }
     if (!entity) {

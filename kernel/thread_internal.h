@@ -71,9 +71,9 @@ void scheduler_wake(struct thread *thread, bool counts);
 /** Acts upon a change to the queue: what its CPU now has to do. Lock of that scheduler. */
 void scheduler_apply(struct scheduler *scheduler, enum sched_effect effect);
 
-/** Sleepers of this CPU are due: they can run. With its lock; a decision follows, unless it is
- * clear already who runs, which then is returned. */
-struct sched_entity *scheduler_wake_sleepers(struct scheduler *scheduler, uint64_t now);
+/** sched_pick_until when sleepers of this CPU are due, who then can run. With its lock. */
+struct sched_entity *scheduler_pick_with_sleepers(struct scheduler *scheduler, uint64_t now,
+                                                  uint64_t *event);
 
 /** This CPU has nothing to run: takes something from another one, and picks it. NULL if there is
  * nothing. With its lock. */

@@ -46,13 +46,21 @@ static inline void pick_start(struct run_queue *queue, struct sched_entity *enti
     queue->yielding = false;
 }
 
+/** The eligible one with the earliest deadline; `first`, whose that is of all, is in the tree. NULL
+ * if there is none, which cannot be where nobody is current. */
+static inline struct sched_entity *pick_eligible(struct run_queue *queue,
+                                                 const struct tree_node *first)
+{
+    return fair_eligible(queue, first->value) ? fair_entity(first) : fair_search(queue);
+}
+
 /** sched_pick in all its cases. */
 struct sched_entity *pick_among_classes(struct run_queue *queue, uint64_t now, uint64_t *event);
 
 /** Who is to run from `now` on, which becomes current; NULL: nobody. *event: when to pick again if
  * nothing happens before, as sched_next_event says. O(log n). */
-__attribute__((always_inline)) static inline struct sched_entity *
-sched_pick_until(struct run_queue *queue, uint64_t now, uint64_t *event)
+__attribute__((always_inline)) static inline struct sched_entity *sched_pick_until(
+    struct run_queue *queue, uint64_t now, uint64_t *event)
 {
     struct sched_entity *previous = queue->current;
     const struct tree_node *first = queue->fair.first;
@@ -65,11 +73,7 @@ sched_pick_until(struct run_queue *queue, uint64_t now, uint64_t *event)
     if (previous) {
         queue_charge_by_weight(queue, previous, now);
         pick_renew_request(queue, previous, yielding);
-    } else if (now > queue->charged_at) {
-        queue->charged_at = now;
-    }
-    next = fair_eligible(queue, first->value) ? fair_entity(first) : fair_search(queue);
-    if (previous) {
+        next = pick_eligible(queue, first);
         if (!next || (!yielding && pick_precedes(queue, previous, next))) {
             next = previous;
         } else {
@@ -80,6 +84,8 @@ sched_pick_until(struct run_queue *queue, uint64_t now, uint64_t *event)
         /* Somebody waits for it to have run its request. */
         *event = queue->charged_at + fair_request_left(next);
     } else {
+        queue_charge(queue, now);
+        next = pick_eligible(queue, first);
         tree_remove(&queue->fair, &next->fair);
         pick_start(queue, next, now);
         *event = queue->fair.first ? queue->charged_at + fair_request_left(next) : SCHED_NEVER;
