@@ -128,6 +128,8 @@ void http_stream_end(struct http_connection *connection);
 
 /* server.c */
 
+/** An answer has been made. */
+void http_server_count(unsigned status);
 /** The first route that fits; NULL if there is none. */
 const struct http_route *http_find_route(const char *path);
 

@@ -74,6 +74,7 @@ void http_start_answer(struct http_connection *connection)
     }
     connection->body_sent = 0;
     if (http_answer_header(answer, &sending, &connection->header)) {
+        http_server_count(http_answer_status(answer));
         http_connection_enter(connection, HTTP_ANSWER);
     } else {
         http_connection_enter(connection, HTTP_CUT);

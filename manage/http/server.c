@@ -18,6 +18,7 @@
 static struct http_connection *connections[PLACES];
 static const struct http_route_table *tables;
 static unsigned table_count;
+static uint64_t answers[HTTP_STATUS_MAX - HTTP_STATUS_MIN];
 
 void http_server_set_routes(const struct http_route_table *route_tables, unsigned count)
 {
@@ -176,6 +177,19 @@ bool http_server_run(uint64_t now)
         }
     }
     return more;
+}
+
+void http_server_count(unsigned status)
+{
+    if (status >= HTTP_STATUS_MIN && status < HTTP_STATUS_MAX) {
+        answers[status - HTTP_STATUS_MIN]++;
+    }
+}
+
+uint64_t http_server_answers(unsigned status)
+{
+    return status >= HTTP_STATUS_MIN && status < HTTP_STATUS_MAX ? answers[status - HTTP_STATUS_MIN]
+                                                                 : 0;
 }
 
 unsigned http_server_connections(void)

@@ -61,6 +61,13 @@ void http_server_lose(struct http_connection *connection);
  * second. True: there is more to do at once, but others come first. */
 bool http_server_run(uint64_t now);
 
+/* Statuses of answers are from .. up to here. */
+#define HTTP_STATUS_MIN 100u
+#define HTTP_STATUS_MAX 600u
+
+/** Answers with that status since the start. */
+uint64_t http_server_answers(unsigned status);
+
 /** Connections and streams there are. */
 unsigned http_server_connections(void);
 unsigned http_server_streams(void);

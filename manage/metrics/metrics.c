@@ -16,6 +16,7 @@ static void answer_metrics(const struct http_request *request, struct http_answe
     http_add_field(answer, "Content-Type", "text/plain; version=0.0.4; charset=utf-8");
     metrics_of_host(&text, machine(), &host);
     metrics_of_network(&text, &host.network);
+    metrics_of_http(&text);
     if (metrics_of_vms(&text, machine(), host.tsc_hz)) {
         http_clear_body(answer);
         http_status(answer, 503);

@@ -165,12 +165,17 @@ def metric(text, name):
 def metrics(context):
     """What Prometheus reads is right in its form, and counts."""
     managed = Managed(context).ready()
+    check(managed.status("look", LOOK) == 200, "no metrics")
     _, headers, before = managed.get("/metrics", "look", LOOK)
     check(headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8", str(headers))
     check_metrics(before)
+    check(managed.status() == 401, "without a password")
     _, _, after = managed.get("/metrics", "look", LOOK)
+    check(metric(after, 'innkeeper_http_answers_total{code="401"}') == 1, "one was refused")
+    check(metric(after, "innkeeper_http_connections") >= 1, "no connection")
     for name in ("innkeeper_uptime_seconds", 'innkeeper_cpu_busy_seconds_total{cpu="0"}',
-                 "innkeeper_network_receive_bytes_total", "innkeeper_network_transmit_bytes_total"):
+                 "innkeeper_network_receive_bytes_total", "innkeeper_network_transmit_bytes_total",
+                 'innkeeper_http_answers_total{code="200"}'):
         check(metric(after, name) > metric(before, name), f"{name} stays")
     check(abs(metric(after, "innkeeper_boot_time_seconds") + metric(after, "innkeeper_uptime_seconds")
               - time.time()) < 300, "the time is wrong")

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "manage/http/server.h"
 #include "manage/machine.h"
 #include "manage/metrics/exits.h"
 #include "manage/metrics/metrics.h"
@@ -44,6 +45,22 @@ void http_write(struct http_answer *to, const void *bytes, size_t length)
 void http_clear_body(struct http_answer *to)
 {
     to->length = 0;
+}
+
+uint64_t http_server_answers(unsigned status)
+{
+    assert_in_range(status, HTTP_STATUS_MIN, HTTP_STATUS_MAX - 1);
+    return status == 200 ? 17 : status == 599;
+}
+
+unsigned http_server_connections(void)
+{
+    return 5;
+}
+
+unsigned http_server_streams(void)
+{
+    return 2;
 }
 
 /* The machine. */
@@ -302,6 +319,11 @@ static void test_host(void **state)
     has("innkeeper_network_info{chip=\"82540EM\",mac=\"00:00:00:00:00:00\",address=\"10.0.2.15/"
         "24\"} "
         "1");
+    has("innkeeper_http_answers_total{code=\"200\"} 17");
+    has("innkeeper_http_answers_total{code=\"599\"} 1");
+    assert_null(strstr(answer.body, "code=\"404\""));
+    has("innkeeper_http_connections 5");
+    has("innkeeper_http_streams 2");
     has("innkeeper_vms 0");
 }
 
