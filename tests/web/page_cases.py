@@ -4,37 +4,13 @@ import functools
 import json
 import time
 
-from browser import DESKTOP, PHONE, BrowserError
+import console_cases
+from browser import DESKTOP, PHONE
+from steps import action, check, go, log_in, state_of, wait_for
 
 TABLET = (800, 1000)
 PLACES = ("", "vm/database", "vm/web-front/console", "vm/router/settings", "new", "images", "host", "log")
 SIZE_MAX = 150 * 1024
-
-
-def check(condition, text):
-    if not condition:
-        raise BrowserError(text)
-
-
-def log_in(browser, mock, user="admin"):
-    browser.open(mock.url)
-    browser.fill("input[name=user]", user)
-    browser.fill("input[name=password]", "secret")
-    browser.click("button", "Log in")
-    browser.element("tr[data-vm]")
-
-
-def go(browser, place):
-    browser.run(f"location.hash = {json.dumps('#/' + place)}")
-    time.sleep(0.1)  # what was there is gone after a frame
-
-
-def state_of(name):
-    return f"document.querySelector('tr[data-vm=\"{name}\"] .pill').textContent"
-
-
-def action(browser, name, what):
-    browser.click(f'tr[data-vm="{name}"] [data-action="{what}"]')
 
 
 def sideways(browser):
@@ -142,67 +118,6 @@ def machine_page(browser, mock):
     browser.element(".notice", "no machine of that name")
 
 
-def screen(browser):
-    return browser.run("document.querySelector('.xterm-rows').innerText.replace(/\\u00a0/g, ' ')")
-
-
-def wait_screen(browser, text):
-    browser.wait("document.querySelector('.xterm-rows').innerText.replace(/\\u00a0/g, ' ')"
-                 f".includes({json.dumps(text)})", f"{text!r} on the console")
-
-
-def console(browser, mock):
-    log_in(browser, mock)
-    browser.click("a[aria-label='Console of web-front']")
-    wait_screen(browser, "busybox shell")
-    browser.element(".link", "You write")
-    browser.wait("document.activeElement.className.includes('xterm')", "the focus in the terminal")
-    browser.type("uname\r")
-    wait_screen(browser, "# uname")
-    check("\nLinux" in screen(browser), "the console shows no answer")
-    browser.picture("console")
-    check(browser.run("getComputedStyle(document.querySelector('.xterm-rows span[class*=xterm-fg-2]')).color"),
-          "there are no colours")
-    browser.press("]", modifiers=2)
-    browser.wait("document.activeElement.className === 'bar'", "Ctrl-] to leave the terminal")
-    browser.click("button", "Tell size")
-    wait_screen(browser, "stty rows")
-
-
-def console_writers(browser, mock):
-    log_in(browser, mock)
-    vm = mock.machine.vms["router"]
-
-    class Other:
-        said = []
-
-        def send(self, _, data):
-            self.said.append(data)
-    other = vm.writer = Other()
-    go(browser, "vm/router/console")
-    browser.element(".link", "You only read")
-    wait_screen(browser, "~ #")
-    browser.click(".screen")
-    browser.type("lost\r")
-    browser.click("button", "Take over")
-    browser.element(".link", "You write")
-    check(other.said == [b'{"writer":false}'], f"the other was told {other.said}")
-    browser.type("kept\r")
-    wait_screen(browser, "kept")
-    check(not vm.ignored, "what a mere reader typed was sent")
-
-
-def console_reconnects(browser, mock):
-    log_in(browser, mock)
-    go(browser, "vm/web-front/console")
-    wait_screen(browser, "busybox shell")
-    mock.sockets[-1].shutdown(2)
-    browser.element(".link", "Not connected")
-    browser.element(".link", "You write")
-    wait_screen(browser, "busybox shell")
-    check(screen(browser).count("busybox shell") == 1, "the former text is there twice")
-
-
 def create(browser, mock):
     log_in(browser, mock)
     browser.click("a", "New machine")
@@ -276,10 +191,7 @@ def settings(browser, mock):
                       "HttpBootUri": "http://10.0.2.2/kernel"}, f"the override is {vm.boot}")
     browser.fill("input[name=weight]", "700")
     browser.click("form:has(input[name=weight]) button", "Save")
-    end = time.monotonic() + 10
-    while vm.weight != 700 and time.monotonic() < end:
-        time.sleep(0.05)
-    check(vm.weight == 700, "the weight was not saved")
+    wait_for(lambda: vm.weight == 700, "the weight to be saved")
     browser.click(".heading [data-action=start]")
     browser.element(".heading .pill", "Starting")
     browser.element(".tasks li", "for vm staging")
@@ -397,8 +309,8 @@ def small(_, mock):
 
 def all_cases():
     """(name, function of a browser and a mock)."""
-    for case in (login, session_ends, table, start_and_stop, asks_first, refusals, machine_page, console, console_writers,
-                 console_reconnects, create, create_by_json, images, settings, host_and_log, read_only, unreachable,
+    for case in (login, session_ends, table, start_and_stop, asks_first, refusals, machine_page, *console_cases.CASES,
+                 create, create_by_json, images, settings, host_and_log, read_only, unreachable,
                  by_keyboard, sizes, small):
         yield case.__name__.replace("_", " "), functools.partial(checked, case)
 

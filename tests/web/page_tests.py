@@ -4,6 +4,7 @@ Prints a line for each test; exit code 0: all passed."""
 import os
 import sys
 import time
+import traceback
 
 import page_cases
 from browser import Browser, BrowserError
@@ -22,6 +23,8 @@ def run_all(build, pattern, report):
                         case(browser, mock)
                 except BrowserError as error:
                     said = str(error)
+                except Exception:  # whatever goes wrong in a test is its failure
+                    said = traceback.format_exc()
                 report(name, not said, time.monotonic() - start, said)
 
 
