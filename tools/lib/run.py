@@ -4,6 +4,7 @@ import argparse
 import os
 import re
 import select
+import socket
 import sys
 import tempfile
 import termios
@@ -16,6 +17,11 @@ import ending
 import machine
 
 QUIT = b"\x01"  # Ctrl-A, as in QEMU's own terminal mode
+
+HTTPS = 443  # of the machine
+HTTPS_OUTSIDE = 8443
+REACHABLE = re.compile(r"net: address \d+\.\d+\.\d+\.\d+")
+LOGIN = re.compile(r"Login for the network: user (\S+), password (\S+)")
 
 EPILOG = """\
 The terminal is the machine's serial console. The kernel prints which keys attach it to a guest.
@@ -32,6 +38,7 @@ examples:
   tools/run --cpu core2_penryn_t9600           a machine whose VT-x is too old: see the refusal
   tools/run --machine qemu --uefi              boot by UEFI (no VT-x there without KVM)
   tools/run --forward tcp:8007:7 --cmdline net-echo   nc localhost 8007 gets back what it sends
+  tools/run --cmdline "$(tools/password)"      an account of yours instead of one with a random password
 """
 
 
@@ -57,7 +64,8 @@ def parse(arguments):
                         "QEMU)")
     parser.add_argument("--forward", action="append", default=[], metavar="tcp:PORT:PORT",
                         help="a TCP or UDP port of this host that leads to one of the machine's, "
-                        "in that order; for this host only")
+                        "in that order; for this host only. The machine's 443 always is to be had, "
+                        "at 8443 or the next free port if nothing else is said")
     parser.add_argument("--until", metavar="REGEX",
                         help="end with exit code 0 as soon as a line of the serial log matches")
     parser.add_argument("--timeout", type=float, metavar="SECONDS",
@@ -78,6 +86,8 @@ def parse(arguments):
     options.forward = [parse_forward(parser, text) for text in options.forward]
     if options.forward and options.nic == "none":
         parser.error("--forward needs a network interface")
+    if options.nic != "none" and HTTPS not in (inside for _, _, inside in options.forward):
+        options.forward.append(("tcp", free_port(HTTPS_OUTSIDE), HTTPS))
     if not os.path.isfile(options.vms):
         parser.error(f"--vms {options.vms}: no such file")
     if options.timeout is not None and options.timeout <= 0:
@@ -95,6 +105,39 @@ def parse_forward(parser, text):
     if not match or not all(0 < int(port) < 65536 for port in match.groups()[1:]):
         parser.error(f"--forward {text}: want tcp:PORT:PORT or udp:PORT:PORT")
     return match.group(1), int(match.group(2)), int(match.group(3))
+
+
+def free_port(first):
+    """The first TCP port from there on that nobody listens at."""
+    for port in range(first, first + 100):
+        try:
+            with socket.create_server(("127.0.0.1", port)):
+                return port
+        except OSError:
+            pass
+    return first
+
+
+class Door:
+    """Tells where the machine is managed and who may, when it can be reached. Its own account's
+    password is on its console, if it has no others."""
+
+    def __init__(self, options):
+        self.ports = [outside for _, outside, inside in options.forward if inside == HTTPS]
+        self.told = not self.ports
+        self.scanned = 0
+
+    def look(self, text):
+        if self.told or not REACHABLE.search(text, self.scanned):
+            # What is looked for is in one line.
+            self.scanned = text.rfind("\n", self.scanned) + 1 or self.scanned
+            return
+        self.told = True
+        login = LOGIN.search(text)
+        who = f"user {login.group(1)}, password {login.group(2)}" if login \
+            else "with the accounts of its configuration"
+        print(f"\r\nrun: the machine is at https://localhost:{self.ports[0]}/ ({who})\r",
+              file=sys.stderr)
 
 
 class Keyboard:
@@ -150,7 +193,7 @@ class Keyboard:
                 return
 
 
-def wait(box, keyboard, options):
+def wait(box, keyboard, door, options):
     """Until the machine ends, the text matches, the time is up or the user quits; the exit code and
     what there is to say about it."""
     regex = re.compile(options.until, re.MULTILINE) if options.until else None
@@ -159,6 +202,7 @@ def wait(box, keyboard, options):
     scanned = 0
     while True:
         with box.changed:
+            door.look(box.text)
             if regex and regex.search(box.text, scanned):
                 return 0, None
             # A match does not cross lines: only the last, unfinished one is looked at again.
@@ -210,7 +254,7 @@ def run(options):
         print(f"run: booting in {box.kind} ({box.cpu}), serial log in {log}"
               + ("; Ctrl-A x ends it" if keyboard.terminal else ""), file=sys.stderr)
         with box, keyboard:
-            code, said = wait(box, keyboard, options)
+            code, said = wait(box, keyboard, Door(options), options)
     print(f"\nrun: {said}" if said else "", file=sys.stderr)
     return code
 
