@@ -8,7 +8,10 @@ may keep them for ever, and INDEX.html gets these names in the place of the plai
 import gzip
 import hashlib
 import os
+import shutil
+import subprocess
 import sys
+import tempfile
 
 TYPES = {".html": "text/html; charset=utf-8", ".js": "text/javascript; charset=utf-8",
          ".css": "text/css; charset=utf-8"}
@@ -21,10 +24,20 @@ class File:
         self.path = path
         self.content_type = TYPES[kind]
         self.encoding = "gzip" if compress else None
-        # The same bytes from the same sources: no name and no date in gzip's header.
-        self.data = gzip.compress(content, 9, mtime=0) if compress else content
+        self.data = compressed(content) if compress else content
         self.etag = '"' + hashlib.sha256(self.data).hexdigest()[:16] + '"'
         self.cache_control = "max-age=31536000, immutable" if forever else "no-cache"
+
+
+def compressed(content):
+    """As gzip, without name and date: the same bytes from the same sources. zopfli takes its time for a
+    thirtieth less."""
+    if not shutil.which("zopfli"):
+        return gzip.compress(content, 9, mtime=0)
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(content)
+        file.flush()
+        return subprocess.run(["zopfli", "-c", file.name], check=True, stdout=subprocess.PIPE).stdout
 
 
 def read(path):

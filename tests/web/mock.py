@@ -1,6 +1,7 @@
 """Innkeeper's management face without Innkeeper: serves the built page and enough of Redfish and the
 consoles for it. Usage: mock.py BUILD_DIRECTORY [PORT]"""
 
+import functools
 import json
 import os
 import secrets
@@ -216,14 +217,19 @@ class Handler(BaseHTTPRequestHandler):
                     vm.writer = None
 
 
+@functools.cache
+def page_files(build):
+    built = os.path.join(build, "manage", "web")
+    return embed.files(*(os.path.join(SOURCES, name) for name in ("plain.html", "index.html")),
+                       *(os.path.join(built, name) for name in ("app.js", "app.css")))
+
+
 class Mock(ThreadingHTTPServer):
     daemon_threads = True
 
     def __init__(self, build, port=0):
         super().__init__(("127.0.0.1", port), Handler)
-        built = os.path.join(build, "manage", "web")
-        self.files = embed.files(*(os.path.join(SOURCES, name) for name in ("plain.html", "index.html")),
-                                 *(os.path.join(built, name) for name in ("app.js", "app.css")))
+        self.files = page_files(build)
         self.machine = mock_machine.Machine()
         self.sessions = {}
         self.sockets = []  # of consoles
