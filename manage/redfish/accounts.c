@@ -27,6 +27,16 @@ static bool is_administrator(const struct redfish_call *call)
     return call->request->who.role == ACCESS_ADMINISTRATOR;
 }
 
+/* The routes to accounts are open to all who have one, for their own. */
+static bool only_administrator(struct redfish_call *call)
+{
+    if (!is_administrator(call)) {
+        redfish_refuse(call, MESSAGE_INSUFFICIENT_PRIVILEGE, "", NULL, NULL, NULL);
+        return false;
+    }
+    return true;
+}
+
 /* Others' accounts are an administrator's business. */
 static bool may_see(const struct redfish_call *call, const char *name)
 {
@@ -121,7 +131,8 @@ static void post_account(struct redfish_call *call, struct redfish_target *targe
     uint32_t present;
 
     (void)target;
-    if (!redfish_read_body(call, NULL, properties, PROPERTY_COUNT(properties), &change, &present)) {
+    if (!only_administrator(call) ||
+        !redfish_read_body(call, NULL, properties, PROPERTY_COUNT(properties), &change, &present)) {
         return;
     }
     int error = access_add_account(change.name, change.password, role_of(change.role),
@@ -189,8 +200,7 @@ static void patch_account(struct redfish_call *call, struct redfish_target *targ
     if (!redfish_read_body(call, NULL, properties, PROPERTY_COUNT(properties), &change, &present)) {
         return;
     }
-    if (!is_administrator(call) && present != HAS_PASSWORD) {
-        redfish_refuse(call, MESSAGE_INSUFFICIENT_PRIVILEGE, "", NULL, NULL, NULL);
+    if (present != HAS_PASSWORD && !only_administrator(call)) {
         return;
     }
     int error = apply(call, &target->account, &change, present, reason, sizeof(reason));
@@ -206,8 +216,7 @@ static void delete_account(struct redfish_call *call, struct redfish_target *tar
 {
     char reason[MACHINE_REASON_SIZE] = "";
 
-    if (!is_administrator(call)) {
-        redfish_refuse(call, MESSAGE_INSUFFICIENT_PRIVILEGE, "", NULL, NULL, NULL);
+    if (!only_administrator(call)) {
         return;
     }
     int error = access_remove_account(target->name, reason, sizeof(reason));

@@ -156,6 +156,9 @@ static void parse_answer(void)
     assert_false(answer.failed);
     document = calloc(1, length + 1);
     memcpy(document, bytes, length);
+    if (length > JSON_LENGTH_MAX) {
+        return; /* the reader takes no more */
+    }
     if (length == 0 || strcmp(type, "application/json") != 0) {
         return;
     }
