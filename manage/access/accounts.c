@@ -125,6 +125,7 @@ enum access_result accounts_check(const char *name, const char *password, const 
     if (!known) {
         backoff_return_try(&backoff, name);
     }
+    log_info("audit: %s@%s: password accepted", name, peer);
     remember(account, password, from);
     *role = account->role;
     return ACCESS_GRANTED;

@@ -456,6 +456,7 @@ static void test_audit(void **state)
 
     (void)state;
     assert_int_equal(basic("admin", "password of admin"), ACCESS_GRANTED);
+    assert_string_equal(test_log_last, "audit: admin@10.0.2.2: password accepted");
     access_audit(&who, PEER, "starts %s", "linux");
     assert_string_equal(test_log_last, "audit: admin@10.0.2.2: starts linux");
     access_audit(&nobody, PEER, "looks");
