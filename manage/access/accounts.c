@@ -12,7 +12,7 @@
 #include "manage/access/sessions.h"
 #include "manage/access/verified.h"
 
-#define KNOWN_PEERS 4u /* of an account */
+#define KNOWN_PEERS 16u /* of an account */
 
 struct account {
     char name[ACCESS_NAME_SIZE]; /* "": none */
@@ -94,7 +94,7 @@ static void remember(struct account *account, const char *password, backoff_peer
         account->known[account->next_known] = peer;
         account->next_known = (account->next_known + 1) % KNOWN_PEERS;
     }
-    verified_add(account->name, password, peer);
+    verified_add(account->name, password);
 }
 
 enum access_result accounts_check(const char *name, const char *password, const char *peer,
@@ -109,7 +109,7 @@ enum access_result accounts_check(const char *name, const char *password, const 
     if (*retry_after > 0) {
         return ACCESS_TOO_MANY;
     }
-    if (known && account->enabled && verified_find(name, password, from)) {
+    if (known && account->enabled && verified_find(name, password)) {
         *role = account->role;
         return ACCESS_GRANTED;
     }

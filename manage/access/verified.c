@@ -8,7 +8,7 @@
 #include "kernel/random.h"
 #include "manage/access/hmac.h"
 
-#define ENTRIES 32u
+#define ENTRIES 16u /* no account has two passwords */
 
 static struct hmac_key key;
 static struct {
@@ -32,30 +32,32 @@ void verified_forget(void)
     memset(entries, 0, sizeof(entries));
 }
 
-static void hash(const char *name, const char *password, backoff_peer peer, uint8_t out[HMAC_SIZE])
+static void hash(const char *name, const char *password, uint8_t out[HMAC_SIZE])
 {
     struct hmac hmac;
 
     hmac_start(&hmac, &key);
-    hmac_update(&hmac, &peer, sizeof(peer));
     hmac_update(&hmac, name, strlen(name) + 1);
     hmac_update(&hmac, password, strlen(password));
     hmac_finish(&hmac, out);
 }
 
-void verified_add(const char *name, const char *password, backoff_peer peer)
+void verified_add(const char *name, const char *password)
 {
+    if (verified_find(name, password)) {
+        return;
+    }
     entries[next].used = true;
-    hash(name, password, peer, entries[next].hash);
+    hash(name, password, entries[next].hash);
     next = (next + 1) % ENTRIES;
 }
 
-bool verified_find(const char *name, const char *password, backoff_peer peer)
+bool verified_find(const char *name, const char *password)
 {
     uint8_t wanted[HMAC_SIZE];
     bool found = false;
 
-    hash(name, password, peer, wanted);
+    hash(name, password, wanted);
     for (unsigned i = 0; i < ENTRIES; i++) {
         found |= entries[i].used && mbedtls_ct_memcmp(entries[i].hash, wanted, sizeof(wanted)) == 0;
     }

@@ -140,6 +140,7 @@ static void test_cost(void **state)
     assert_int_equal(access_set_password("admin", "another one", NULL, reason, sizeof(reason)), 0);
     assert_int_equal(basic("admin", "password of admin"), ACCESS_WRONG);
     assert_int_equal(basic("admin", "another one"), ACCESS_GRANTED);
+    assert_int_equal(basic("admin", "password of admin"), ACCESS_WRONG);
 }
 
 /* An unknown name takes as long as the slowest hash, and so does everybody. */
@@ -193,6 +194,10 @@ static void test_many_guess(void **state)
     assert_int_equal(looked_at, BACKOFF_NAME_TRIES);
     assert_int_equal(basic_from("9.9.9.9", "admin", "password of admin"), ACCESS_TOO_MANY);
     assert_int_equal(retry_after, 1);
+    assert_int_equal(basic_from("1.2.3.4", "admin", "password of admin"), ACCESS_GRANTED);
+    /* Even when what was right is not at hand any more. */
+    assert_int_equal(
+        access_set_password("look", "look: do not touch", NULL, reason, sizeof(reason)), 0);
     assert_int_equal(basic_from("1.2.3.4", "admin", "password of admin"), ACCESS_GRANTED);
     assert_int_equal(access_open_session("admin", "password of admin", "1.2.3.4", now, &session,
                                          token, &retry_after),
