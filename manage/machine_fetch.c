@@ -126,13 +126,13 @@ static struct job *find_job(uint64_t task)
 }
 
 /* With the lock. */
-static int start(const struct url *url, struct job *job, const char *vm, char *reason, size_t size)
+static int start(const char *text, const struct url *url, struct job *job, const char *vm,
+                 char *reason, size_t size)
 {
     const struct fetch_receiver receiver = {{begin, data, job}, end};
     int error;
 
-    job->task =
-        tasks_begin(vm, "fetch http://%s%s%s%s", url->host, url->path, vm[0] ? " for " : "", vm);
+    job->task = tasks_begin(vm, "fetch %s%s%s", text, vm[0] ? " for " : "", vm);
     if (job->task == 0) {
         snprintf(reason, size, "too many tasks");
         return -EBUSY;
@@ -178,7 +178,7 @@ int machine_fetch_for_vm(struct managed_vm *vm, enum machine_action action, uint
     }
     *job = (struct job){.vm = vm->id, .action = action};
     url_file_name(&url, job->name, sizeof(job->name));
-    error = start(&url, job, vm->description.name, reason, size);
+    error = start(vm->boot.url, &url, job, vm->description.name, reason, size);
     if (!error) {
         vm->fetch = job->task;
         *task = job->task;
@@ -201,7 +201,7 @@ int machine_fetch_image(const char *name, const char *text, uint64_t *task, char
     if (!error) {
         *job = (struct job){0};
         snprintf(job->name, sizeof(job->name), "%s", name);
-        error = start(&url, job, "", reason, size);
+        error = start(text, &url, job, "", reason, size);
         *task = job->task;
     }
     vms_unlock();

@@ -1,6 +1,20 @@
 """The system tests of what the network face does to the machine: VMs and images that come and go."""
 
+import http.client
+import http.server
+import json
+import os
+import socket
+import threading
+import time
+
+import build
 from cases import PANIC, check, described, vm
+from cases_net import free_port
+
+MIB = 1 << 20
+REDFISH = "/redfish/v1"
+IMAGES = REDFISH + "/Oem/Innkeeper/Images"
 
 
 def cycles(image, cmdline, vcpus, cpus):
@@ -14,6 +28,255 @@ def cycles(image, cmdline, vcpus, cpus):
     return case
 
 
+class Manager:
+    """A machine, and a client of its HTTP without TLS."""
+
+    def __init__(self, context, machine, **options):
+        self.port = free_port(socket.SOCK_STREAM)
+        options.setdefault("memory", 512)
+        options.setdefault("nic", "e1000" if machine == "bochs" else "e1000e")
+        self.box = context.boot(machine, cmdline="http", forward=[("tcp", self.port, 80)],
+                                **options)
+        login = self.box.expect(r"user (\w+), password ([\w-]+)\s", 120, reject=PANIC)
+        self.box.expect(r"net: address 10\.0\.2\.15/24", 60, reject=PANIC)
+        self.token = None
+        session = self.ask("POST", REDFISH + "/SessionService/Sessions",
+                           {"UserName": login.group(1), "Password": login.group(2)}, status=201)
+        self.token = session.getheader("X-Auth-Token")
+
+    def ask(self, method, path, body=None, status=None):
+        """An answer, whose body is in `body`, as JSON if it is that."""
+        if isinstance(body, dict):
+            body = json.dumps(body).encode()
+        headers = {"X-Auth-Token": self.token} if self.token else {}
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)
+        connection.request(method, path, body, headers,
+                           encode_chunked=not (body is None or isinstance(body, bytes)))
+        answer = connection.getresponse()
+        answer.body = answer.read()
+        connection.close()
+        if answer.body and "json" in answer.getheader("Content-Type", ""):
+            answer.body = json.loads(answer.body)
+        if status is not None:
+            check(answer.status == status, f"{method} {path}: {answer.status} {answer.body}")
+        return answer
+
+    def get(self, path):
+        return self.ask("GET", REDFISH + path, status=200).body
+
+    def system(self, name):
+        return self.get("/Systems/" + name)
+
+    def reset(self, name, kind, status):
+        return self.ask("POST", f"{REDFISH}/Systems/{name}/Actions/ComputerSystem.Reset",
+                        {"ResetType": kind}, status=status)
+
+    def set_boot(self, name, enabled, url):
+        self.ask("PATCH", f"{REDFISH}/Systems/{name}",
+                 {"Boot": {"BootSourceOverrideTarget": "UefiHttp", "HttpBootUri": url,
+                           "BootSourceOverrideEnabled": enabled}}, status=200)
+
+    def task(self, answer):
+        """Waits for the task's end: its state and what it says."""
+        path = answer.getheader("Location") or answer.body["@odata.id"]
+        path = path[path.index("/redfish"):].replace("/TaskMonitors/", "/Tasks/")
+        deadline = time.monotonic() + 120
+        while True:
+            task = self.ask("GET", path, status=200).body
+            if task["TaskState"] not in ("New", "Starting", "Running", "Pending"):
+                return task["TaskState"], json.dumps(task.get("Messages", []))
+            check(time.monotonic() < deadline, f"the task does not end: {task}")
+            time.sleep(0.2)
+
+    def fetch(self, url, name="fetched"):
+        return self.task(self.ask("POST", IMAGES, {"Name": name, "ImageURI": url}, status=202))
+
+    def memory(self):
+        """Free bytes, when what was asked last is over."""
+        time.sleep(1)
+        text = self.ask("GET", "/metrics", status=200).body.decode()
+        return [line for line in text.splitlines()
+                if line.startswith(("innkeeper_memory_free_bytes", "innkeeper_heap"))]
+
+
+class Files(http.server.BaseHTTPRequestHandler):
+    """Files, and everything that can be wrong with them."""
+
+    files = {}
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *arguments):
+        pass
+
+    def do_GET(self):  # pylint: disable=invalid-name
+        self.close_connection = True
+        path = self.path.split("?")[0]
+        if path == "/moved":
+            self.send_response(302)
+            self.send_header("Location", "http://elsewhere/")
+            self.end_headers()
+        elif path == "/cut":
+            self.send_response(200)
+            self.send_header("Content-Length", "1000000")
+            self.end_headers()
+            self.wfile.write(bytes(300000))
+        elif path == "/huge":
+            self.send_response(200)
+            self.send_header("Content-Length", str(1 << 40))
+            self.end_headers()
+        elif path == "/endless":
+            self.send_response(200)
+            self.end_headers()
+            try:
+                while True:
+                    self.wfile.write(bytes(100000))
+            except OSError:
+                pass  # it had enough
+        elif path == "/hang":
+            self.send_response(200)
+            self.end_headers()
+            time.sleep(60)
+        elif path in self.files:
+            body = self.files[path]
+            self.send_response(200)
+            if path.endswith(".chunked"):
+                self.send_header("Transfer-Encoding", "chunked")
+                self.end_headers()
+                for at in range(0, len(body), 77777):
+                    part = body[at:at + 77777]
+                    self.wfile.write(b"%x\r\n%s\r\n" % (len(part), part))
+                self.wfile.write(b"0\r\n\r\n")
+            else:
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+        else:
+            self.send_error(404)
+
+
+class Server:
+    """A server of files on this host, as the machine sees it."""
+
+    def __init__(self, files):
+        handler = type("Handler", (Files,), {"files": files})
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        self.server.daemon_threads = True
+        self.url = f"http://10.0.2.2:{self.server.server_port}"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+def fetching(context):
+    """Files by URL, and servers that do not have them, hang up, or never stop."""
+    data = os.urandom(5 * MIB + 123)
+    with Server({"/data": data, "/data.chunked": data, "/empty": b""}) as server:
+        manager = Manager(context, "qemu", memory=256)
+        wrong = {
+            server.url + "/nothing": "404 Not Found",
+            server.url + "/moved": "302 Found, to http://elsewhere/",
+            server.url + "/cut": "broke before all had come",
+            server.url + "/huge": "no memory",
+            server.url + "/endless": "no memory",
+            server.url + "/empty": "empty",
+            f"http://10.0.2.2:{free_port(socket.SOCK_STREAM)}/x": "connection refused",
+            "http://no-such-host.invalid/x": "no such host",
+        }
+
+        def all_wrong():
+            for url, reason in wrong.items():
+                state, text = manager.fetch(url)
+                check(state == "Exception" and reason in text, f"{url}: {state}: {text}")
+
+        def all_right():
+            for url in (server.url + "/data", server.url + "/data.chunked"):
+                state, text = manager.fetch(url)
+                check(state == "Completed", text)
+                size = manager.ask("GET", IMAGES + "/fetched", status=200).body
+                check(str(len(data)) in json.dumps(size), f"{size}")
+            manager.ask("DELETE", IMAGES + "/fetched", status=204)
+
+        all_wrong()
+        all_right()
+        before = manager.memory()
+        all_right()
+        all_wrong()
+        hanging = manager.ask("POST", IMAGES, {"Name": "x", "ImageURI": server.url + "/hang"},
+                              status=202)
+        path = hanging.getheader("Location")
+        path = path[path.index("/redfish"):].replace("/TaskMonitors/", "/Tasks/")
+        manager.ask("DELETE", path, status=204)
+        check(manager.memory() == before, f"memory: {before} before, {manager.memory()} after")
+
+
+def uploads(context):
+    """200 uploads, whole and broken off, leave memory as it was."""
+    manager = Manager(context, "qemu")
+    data = os.urandom(3 * MIB // 2)
+
+    def upload(number):
+        whole = data[:len(data) - number % 100 * 1000]
+        if number % 4 == 3:  # gone in the middle
+            with socket.create_connection(("127.0.0.1", manager.port), 20) as connection:
+                connection.sendall((f"PUT {IMAGES}/part HTTP/1.1\r\nHost: x\r\nX-Auth-Token: "
+                                    f"{manager.token}\r\nContent-Length: {len(whole)}\r\n\r\n")
+                                   .encode() + whole[:len(whole) // 2])
+                time.sleep(0.05)
+            return
+        body = whole if number % 4 else iter([whole[:100000], whole[100000:]])
+        manager.ask("PUT", IMAGES + "/data", body, status=201)
+        if number % 4 == 2:
+            manager.ask("PUT", IMAGES + "/data", b"in its place", status=200)
+        manager.ask("DELETE", IMAGES + "/data", status=204)
+
+    for number in range(8):
+        upload(number)
+    before = manager.memory()
+    for number in range(200):
+        upload(number)
+    check(manager.memory() == before, f"memory: {before} before, {manager.memory()} after")
+
+
+def boot_by_url(context):
+    """A VM runs, once and then always, what a URL gives it; what cannot be had leaves it alone."""
+    with open(build.find_module("shutdown.elf", {}), "rb") as file:
+        image = file.read()
+    with Server({"/boot/shutdown.elf": image, "/page": b"<html>" * 1000}) as server:
+        manager = Manager(context, "bochs", memory=1024, vms=described(
+            context, vm("one", "life.elf", "", autostart=False)))
+        box = manager.box
+        url = server.url + "/boot/shutdown.elf"
+        manager.set_boot("one", "Once", url)
+        state, text = manager.task(manager.reset("one", "On", 202))
+        check(state == "Completed", text)
+        box.expect(r"vm one stopped: ", 60, reject=PANIC)
+        check(manager.system("one")["Boot"]["BootSourceOverrideEnabled"] == "Disabled",
+              "the override is still there")
+        manager.reset("one", "On", 204)
+        box.expect(r"one\| alive", 60, reject=PANIC)
+        # What cannot be booted does not cost the VM that runs its power.
+        for path, reason in (("/nothing", "404"), ("/page", "neither a Linux kernel")):
+            manager.set_boot("one", "Continuous", server.url + path)
+            state, text = manager.task(manager.reset("one", "ForceRestart", 202))
+            check(state == "Exception" and reason in text, text)
+        check(manager.system("one")["PowerState"] == "On", "it does not run any more")
+        manager.set_boot("one", "Continuous", url)
+        for kind in ("PowerCycle", "On"):
+            state, text = manager.task(manager.reset("one", kind, 202))
+            check(state == "Completed", text)
+            box.expect(r"vm one stopped: (?!killed)", 60, reject=PANIC)
+        check(manager.system("one")["Boot"]["BootSourceOverrideEnabled"] == "Continuous",
+              "the override is gone")
+
+
 def all_cases():
     yield "machine: 200 cycles on one CPU", cycles("shutdown.elf", "spin", 2, 1)
     yield "machine: 200 cycles on four CPUs", cycles("shutdown.elf", "spin", 2, 4)
+    yield "machine: boot by URL", boot_by_url
+    yield "machine: fetching", fetching
+    yield "machine: 200 uploads", uploads
