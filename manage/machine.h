@@ -167,7 +167,7 @@ struct machine {
     /* As log_read. */
     bool (*log)(uint64_t *cursor, struct log_record *record);
     int (*set_hostname)(const char *name, char *reason, size_t size);
-    /* Of the whole machine: does not return if it works. */
+    /* Of the whole machine: a moment later, when an answer has got out. */
     int (*power)(bool reset, char *reason, size_t size);
 
     /* Consoles: what the serial port has sent, from byte number *position on (0: the first ever;

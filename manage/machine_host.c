@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <lwip/timeouts.h>
+
 #include "kernel/boot/boot_info.h"
 #include "kernel/cpu/features.h"
 #include "kernel/log.h"
@@ -13,6 +15,9 @@
 #include "kernel/thread.h"
 #include "kernel/time.h"
 #include "manage/machine_parts.h"
+
+/* The time for an answer to get out. */
+#define ANSWER_MS 500u
 
 void machine_get_host(struct machine_host *host)
 {
@@ -58,13 +63,25 @@ int machine_set_hostname(const char *name, char *reason, size_t size)
     return error;
 }
 
-int machine_power(bool reset, char *reason, size_t size)
+static void end_machine(void *reset)
 {
-    (void)reason;
-    (void)size;
-    log_info("%s by the network", reset ? "reboot" : "poweroff");
     if (reset) {
         power_reset();
     }
     power_off();
+}
+
+/* In a moment: whoever asked for it gets an answer. */
+int machine_power(bool reset, char *reason, size_t size)
+{
+    static bool soon;
+
+    if (soon) {
+        snprintf(reason, size, "it is on its way to its end");
+        return -EBUSY;
+    }
+    soon = true;
+    log_info("%s by the network", reset ? "reboot" : "poweroff");
+    sys_timeout(ANSWER_MS, end_machine, reset ? &soon : NULL);
+    return 0;
 }

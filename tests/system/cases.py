@@ -453,6 +453,14 @@ def linux_reboot(context):
     box.expect(RAW_PROMPT, 400, reject=PANIC)
 
 
+def linux_stop(context):
+    """It listens to its power button."""
+    box = context.boot("bochs", vms="tests/system/linux-pvh.json")
+    box.expect(PROMPT, 400, reject=PANIC)
+    command(box, "stop linux", r"vm linux: power button pressed")
+    box.expect(r"vm linux stopped: power-off", 120, reject=PANIC)
+
+
 def two_guests(context):
     """Two SMP Linux guests at once on two CPUs: both come to a shell, and each console is its own."""
     box = context.boot("bochs", vms="tests/system/two-linux.json", cpus=2)
@@ -507,6 +515,7 @@ def all_cases():
                                                       cmdline="apicv=off")
     yield "linux: two at once", two_guests
     yield "linux: reboot", linux_reboot
+    yield "linux: power button", linux_stop
     for image in ("cpu", "interrupts", "memory", "io", "events"):
         yield f"guest: {image}, accelerated", guest(image, ACCELERATED, "apicv=on")
         yield f"guest: {image}, base", guest(image, BASE)

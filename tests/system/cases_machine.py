@@ -274,9 +274,75 @@ def boot_by_url(context):
               "the override is gone")
 
 
+def actions(context):
+    """A VM from its description to its end, with all that can be done to it between; then the
+    machine's own end."""
+    with open(build.find_module("life.elf", {}), "rb") as file:
+        image = file.read()
+    manager = Manager(context, "bochs", memory=1024, cpus=2)
+    box = manager.box
+    path = REDFISH + "/Systems/new"
+
+    def state(expected):
+        deadline = time.monotonic() + 20
+        while (now := manager.system("new")["Oem"]["Innkeeper"]["State"]) != expected:
+            check(time.monotonic() < deadline, f"it is {now}, not {expected}")
+
+    broken = manager.ask("POST", REDFISH + "/Systems", b'{"name": "new",\n "memory": "lots"}',
+                         status=400)
+    check("description:2:12: " in json.dumps(broken.body), f"{broken.body}")
+    manager.ask("POST", REDFISH + "/Systems", {
+        "name": "new", "memory": "16M", "vcpus": 2, "sched": {"cap": 150},
+        "multiboot": {"image": "image"}}, status=201)
+    state("defined")
+    missing = manager.reset("new", "On", 404).body
+    check("there is no image of that name" in json.dumps(missing), f"{missing}")
+    manager.ask("PUT", IMAGES + "/image", image, status=201)
+    manager.reset("new", "On", 204)
+    box.expect(r"new\| alive", 60, reject=PANIC)
+    manager.ask("DELETE", IMAGES + "/image", status=409)
+    manager.ask("DELETE", path, status=409)
+    manager.reset("new", "Pause", 204)
+    state("paused")
+    manager.reset("new", "GracefulShutdown", 409)
+    manager.reset("new", "Resume", 204)
+    state("running")
+    share = {"Oem": {"Innkeeper": {"Sched": {"Weight": 300, "Cap": 50}}}}
+    manager.ask("PATCH", path, share, status=200)
+    share["Oem"]["Innkeeper"]["Sched"]["Cap"] = 201
+    manager.ask("PATCH", path, share, status=400)
+    manager.reset("new", "ForceRestart", 204)
+    box.expect(r"vm new: reset, number 1[^0-9][^$]*new\| alive", 60, reject=PANIC)
+    # An image that is replaced stays with who runs it.
+    manager.ask("PUT", IMAGES + "/image", b"no image any more", status=200)
+    manager.reset("new", "ForceRestart", 204)
+    box.expect(r"new\| alive", 60, reject=PANIC)
+    manager.ask("PUT", IMAGES + "/image", image, status=200)
+    manager.reset("new", "GracefulRestart", 204)
+    box.expect(r"vm new stopped: power-off[^$]*new\| alive", 60, reject=PANIC)
+    manager.reset("new", "PowerCycle", 204)
+    box.expect(r"vm new stopped: killed[^$]*new\| alive", 60, reject=PANIC)
+    manager.reset("new", "ForceOff", 204)
+    manager.reset("new", "On", 204)
+    box.expect(r"vm new stopped: killed[^$]*new\| alive", 60, reject=PANIC)
+    manager.reset("new", "Nmi", 204)
+    box.expect(r"new\| .*vector 2\b", 20, reject=PANIC)
+    manager.ask("POST", path + "/Actions/ComputerSystem.Reset", {"ResetType": "ForceOff"})
+    manager.ask("DELETE", path, status=204)
+    manager.ask("GET", path, status=404)
+    manager.ask("DELETE", IMAGES + "/image", status=204)
+    manager.ask("POST", REDFISH + "/Managers/innkeeper/Actions/Manager.Reset",
+                {"ResetType": "ForceOff"}, status=204)
+    deadline = time.monotonic() + 20
+    while box.process.poll() is None:
+        check(time.monotonic() < deadline, "the machine did not turn itself off")
+        time.sleep(0.1)
+
+
 def all_cases():
     yield "machine: 200 cycles on one CPU", cycles("shutdown.elf", "spin", 2, 1)
     yield "machine: 200 cycles on four CPUs", cycles("shutdown.elf", "spin", 2, 4)
     yield "machine: boot by URL", boot_by_url
+    yield "machine: actions", actions
     yield "machine: fetching", fetching
     yield "machine: 200 uploads", uploads
