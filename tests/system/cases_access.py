@@ -3,7 +3,9 @@ consoles over the network, syslog."""
 
 import base64
 import os
+import pty
 import re
+import select
 import shutil
 import socket
 import ssl
@@ -312,6 +314,46 @@ def tcp_consoles(context):
         pass
 
 
+def telnet_client(context):
+    """Debian's telnet with a Linux guest: what was before is there, and a shell answers."""
+    managed = Managed(context, "bochs", memory=1024, forward=(2301,),
+                      cmdline=ACCOUNTS + " console-telnet=2300", vms="tests/system/linux-pvh.json")
+    managed.said(r"linux\| ~ #", 900)
+    main, other = pty.openpty()
+    with subprocess.Popen(["telnet", "localhost", str(managed.ports[2301])], stdin=other,
+                          stdout=other, stderr=other, start_new_session=True) as client:
+        try:
+            shown = b""
+
+            def until(text):
+                nonlocal shown
+                deadline = time.monotonic() + 120
+                while text not in shown:
+                    ready, _, _ = select.select([main], [], [], deadline - time.monotonic())
+                    check(ready, f"no {text!r} in {shown[-500:]!r}")
+                    shown += os.read(main, 4096)
+
+            until(b"busybox shell")
+            until(b"~ # ")
+            shown = b""
+            os.write(main, b"echo $((6*7)) | tr 4 x\r")
+            until(b"\r\nx2\r\n")
+            os.write(main, b"sleep 1000\r")
+            until(b"sleep 1000\r\n")
+            shown = b""
+            os.write(main, b"\x03")
+            until(b"~ # ")
+            check(b"\0" not in shown, f"{shown}")
+            os.write(main, b"\x1d")
+            until(b"telnet> ")
+            os.write(main, b"quit\r")
+            client.wait(20)
+        finally:
+            client.kill()
+            os.close(main)
+            os.close(other)
+
+
 class Collector:
     """A syslog server."""
 
@@ -390,5 +432,6 @@ def all_cases():
     yield "access: metrics of VMs", metrics_of_vms
     yield "access: consoles over WebSockets", web_consoles
     yield "access: consoles over TCP", tcp_consoles
+    yield "access: telnet and a Linux guest", telnet_client
     yield "access: syslog", syslog
     yield "access: syslog, link lost", syslog_later
