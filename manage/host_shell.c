@@ -10,6 +10,7 @@
 #include "kernel/smp.h"
 #include "kernel/thread.h"
 #include "kernel/time.h"
+#include "manage/access/access.h"
 #include "manage/net/describe.h"
 #include "manage/vms.h"
 
@@ -155,6 +156,7 @@ static int act_on_vm(enum shell_action action, struct managed_vm *vm, char *reas
         return vms_delete(vm, reason, size);
     case SHELL_ATTACH:
     case SHELL_DEFINE:
+    case SHELL_PASSWORD:
     case SHELL_POWER_OFF:
     case SHELL_REBOOT:
         break;
@@ -197,6 +199,14 @@ static int find_and_act(enum shell_action action, const char *name, char *reason
     return error;
 }
 
+static int new_password(const char *account, char *reason, size_t size)
+{
+    int error = access_request_password(account, reason, size);
+
+    net_wake();
+    return error;
+}
+
 static int act(void *context, enum shell_action action, const char *vm, char *reason, size_t size)
 {
     switch (action) {
@@ -208,6 +218,8 @@ static int act(void *context, enum shell_action action, const char *vm, char *re
         power_reset();
     case SHELL_ATTACH:
         return attach(context, vm, reason, size);
+    case SHELL_PASSWORD:
+        return new_password(vm, reason, size);
     default:
         return find_and_act(action, vm, reason, size);
     }

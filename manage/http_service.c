@@ -63,6 +63,7 @@ static bool run(void)
         dropped = now;
         http_drop_half_open();
     }
+    access_run();
     tcp_consoles_run();
     syslog_run();
     return http_server_run(now);

@@ -52,6 +52,8 @@ static const struct command commands[] = {
     {"kill", "NAME", "cuts its power", NULL, "killed", SHELL_KILL, VM_NAME, 1, 1},
     {"delete", "NAME", "forgets a VM that does not run", NULL, "deleted", SHELL_DELETE, VM_NAME, 1,
      1},
+    {"password", "ACCOUNT", "a new one for the network, shown here", NULL, "a new password is made",
+     SHELL_PASSWORD, OTHER_ARGUMENT, 1, 1},
     {"poweroff", "", "turns this machine off, whatever the VMs do", NULL, NULL, SHELL_POWER_OFF,
      NO_ARGUMENT, 0, 0},
     {"reboot", "", "starts this machine again, whatever the VMs do", NULL, NULL, SHELL_REBOOT,
@@ -197,7 +199,7 @@ static void act(struct shell *shell, const struct command *command, const char *
     char reason[160] = "";
     unsigned number;
 
-    if (name && command->action != SHELL_DEFINE && !shell_find_vm(shell, name, &number)) {
+    if (name && command->first == VM_NAME && !shell_find_vm(shell, name, &number)) {
         return;
     }
     if (machine->act(machine->context, command->action, name, reason, sizeof(reason)) != 0) {

@@ -34,6 +34,7 @@ enum shell_action {
     SHELL_KILL,
     SHELL_DELETE,
     SHELL_ATTACH,
+    SHELL_PASSWORD, /* of an account, not of a VM */
     /* Of the machine, not of a VM. */
     SHELL_POWER_OFF,
     SHELL_REBOOT,

@@ -104,4 +104,10 @@ void access_audit(const struct access_identity *who, const char *peer, const cha
  * starts. */
 void access_start(void);
 
+/** Has a new random password made for an account, and shown on the machine's own console, by the
+ * next access_run. Any thread. 0; -ENODEV or -EBUSY and why in `reason`. */
+int access_request_password(const char *name, char *reason, size_t size);
+/** Does what was asked for since. */
+void access_run(void);
+
 #endif

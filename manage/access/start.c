@@ -1,3 +1,5 @@
+#include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -88,6 +90,48 @@ static void show(const char *user, const char *password)
     mbedtls_platform_zeroize(line, sizeof(line));
 }
 
+/* What somebody at the console has asked for, until the network's thread has done it. */
+enum { NOT_STARTED, IDLE, TAKEN, ASKED };
+static int request = NOT_STARTED;
+static char request_name[ACCESS_NAME_SIZE];
+
+int access_request_password(const char *name, char *reason, size_t size)
+{
+    int idle = IDLE;
+
+    if (__atomic_load_n(&request, __ATOMIC_ACQUIRE) == NOT_STARTED) {
+        snprintf(reason, size, "there is no network, and there are no accounts");
+        return -ENODEV;
+    }
+    if (!__atomic_compare_exchange_n(&request, &idle, TAKEN, false, __ATOMIC_ACQUIRE,
+                                     __ATOMIC_RELAXED)) {
+        snprintf(reason, size, "another one is being made");
+        return -EBUSY;
+    }
+    snprintf(request_name, sizeof(request_name), "%s", name);
+    __atomic_store_n(&request, ASKED, __ATOMIC_RELEASE);
+    return 0;
+}
+
+void access_run(void)
+{
+    char password[PASSWORD_LENGTH + 1];
+    char reason[96];
+
+    if (__atomic_load_n(&request, __ATOMIC_ACQUIRE) != ASKED) {
+        return;
+    }
+    make_password(password);
+    if (access_set_password(request_name, password, NULL, reason, sizeof(reason))) {
+        log_error("access: %s", reason);
+    } else {
+        log_info("audit: the console: gives %s a new password", request_name);
+        show(request_name, password);
+    }
+    mbedtls_platform_zeroize(password, sizeof(password));
+    __atomic_store_n(&request, IDLE, __ATOMIC_RELEASE);
+}
+
 static void make_first_account(void)
 {
     char password[PASSWORD_LENGTH + 1];
@@ -117,4 +161,5 @@ void access_start(void)
     } else {
         log_info("access: %u account%s", count, count == 1 ? "" : "s");
     }
+    __atomic_store_n(&request, IDLE, __ATOMIC_RELEASE);
 }

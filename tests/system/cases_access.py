@@ -120,6 +120,14 @@ def first_password(context):
     managed.box.send("log 200\r")
     managed.said(r"(?s)log 200.*http: port 443")
     check(managed.box.text.count(secret) == 1, "the log shows the password again")
+    managed.box.send("password nobody\r")
+    managed.said(r'error: access: there is no account "nobody"')
+    managed.box.send("password admin\r")
+    managed.said(r"(?s)audit: the console: gives admin a new password.*" + LOGIN)
+    other = re.findall(LOGIN, managed.box.text)[-1]
+    check(other != secret, "the new password is the old one")
+    check(managed.status("admin", secret) == 401, "the old password is still right")
+    check(managed.status("admin", other) == 200, "the new password is wrong")
 
 
 def accounts_file(context):

@@ -62,9 +62,10 @@ static void assert_fits(const char *text)
 
 static void help_lists_every_command(void **state)
 {
-    static const char *const commands[] = {
-        "help",  "net",   "vms",    "vcpus", "exits", "top",  "log",    "attach",   "define",
-        "start", "pause", "resume", "reset", "stop",  "kill", "delete", "poweroff", "reboot"};
+    static const char *const commands[] = {"help",   "net",      "vms",      "vcpus",  "exits",
+                                           "top",    "log",      "attach",   "define", "start",
+                                           "pause",  "resume",   "reset",    "stop",   "kill",
+                                           "delete", "password", "poweroff", "reboot"};
 
     (void)state;
     run("help");
@@ -141,6 +142,10 @@ static void actions_are_done(void **state)
         assert_int_equal(fake.acted, actions[i].action);
         assert_string_equal(fake.acted_on, "linux");
     }
+    /* Of an account, which is no VM. */
+    assert_string_equal(run("password admin"), "admin: a new password is made\n");
+    assert_int_equal(fake.acted, SHELL_PASSWORD);
+    assert_string_equal(fake.acted_on, "admin");
     assert_string_equal(run("poweroff"), "");
     assert_int_equal(fake.acted, SHELL_POWER_OFF);
     assert_string_equal(fake.acted_on, "");
