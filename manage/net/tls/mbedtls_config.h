@@ -40,13 +40,13 @@
 /* RSA, for keys that are given. */
 #define MBEDTLS_RSA_C
 #define MBEDTLS_PKCS1_V15
-#define MBEDTLS_PKCS1_V21
 
 /* Hashes. */
 #define MBEDTLS_MD_C
 #define MBEDTLS_SHA1_C /* for WebSocket, and nothing else */
 #define MBEDTLS_SHA256_C
 #define MBEDTLS_SHA512_C
+#define MBEDTLS_SHA512_SMALLER /* only certificates of 384 bits and AES-256 want it */
 #define MBEDTLS_PKCS5_C
 
 /* Ciphers. */
