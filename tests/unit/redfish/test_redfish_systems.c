@@ -275,8 +275,8 @@ static void expanded(void **state)
     }
     assert_int_equal(get(SYSTEMS "?$expand=.&$skip=63"), 200);
     assert_value("Members/0/Oem/Innkeeper/VcpuStatistics/15/State", "stopped");
-    assert_int_equal(get(SYSTEMS "?$expand=*($levels=3)&$top=2"), 200);
-    assert_value("Members/1/Processors/Members/0/TotalCores", "2");
+    assert_int_equal(get(SYSTEMS "?$expand=*($levels=2)&$top=2"), 200);
+    assert_value("Members/1/Processors/Members@odata.count", "1");
     assert_value("Members/1/Links/ManagedBy/0/Links/ManagerForServers/0/@odata.id", IDLE);
     assert_int_equal(get("/redfish/v1?$expand=*($levels=3)"), 200);
     assert_int_equal(body_of_answer()[strlen(body_of_answer()) - 1], '}');
