@@ -15,6 +15,25 @@
 
 #define IMAGES_PATH "Oem/Innkeeper/Images"
 
+/* Names that are the same in a path, whoever writes it. */
+static bool is_name(const char *name)
+{
+    const char *c = name;
+
+    while ((*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || (*c >= '0' && *c <= '9') ||
+           (*c != '\0' && strchr("._~-", *c) != NULL)) {
+        c++;
+    }
+    return c > name && *c == '\0' && c - name < DESCRIPTION_MODULE_NAME_SIZE;
+}
+
+static int refuse_name(char *reason, size_t size)
+{
+    snprintf(reason, size, "an image's name has up to %u letters, digits and . _ ~ -",
+             DESCRIPTION_MODULE_NAME_SIZE - 1u);
+    return -EINVAL;
+}
+
 static void get_images(struct redfish_call *call, struct redfish_target *target)
 {
     redfish_begin_members(call, SCHEMA_IMAGES, "Images");
@@ -74,7 +93,9 @@ static void fetch_image(struct redfish_call *call, struct redfish_target *target
     if (!redfish_read_body(call, NULL, properties, PROPERTY_COUNT(properties), &fetch, &present)) {
         return;
     }
-    int error = machine()->image_fetch(fetch.name, fetch.url, &task, reason, sizeof(reason));
+    int error = is_name(fetch.name)
+                    ? machine()->image_fetch(fetch.name, fetch.url, &task, reason, sizeof(reason))
+                    : refuse_name(reason, sizeof(reason));
     if (error != 0 && error != -EINPROGRESS) {
         redfish_refuse_errno(call, error, reason);
         return;
@@ -137,17 +158,15 @@ static void *begin_upload(const struct http_request *request, uint64_t length,
 {
     struct upload *upload = kzalloc(sizeof(*upload));
     struct machine_image image;
-    const char *name = strrchr(request->path, '/') + 1;
+    const char *name = request->path + sizeof(REDFISH_ROOT "/" IMAGES_PATH);
 
     if (upload == NULL) {
         http_status(answer, 503);
         return NULL;
     }
     upload->replaces = machine()->find_image(name, &image);
-    if (strlen(name) >= sizeof(upload->name)) {
-        upload->error = -ENAMETOOLONG;
-        snprintf(upload->reason, sizeof(upload->reason), "the name is longer than %zu characters",
-                 sizeof(upload->name) - 1);
+    if (!is_name(name)) {
+        upload->error = refuse_name(upload->reason, sizeof(upload->reason));
     } else {
         snprintf(upload->name, sizeof(upload->name), "%s", name);
         upload->error = machine()->image_begin(name, length, &upload->upload, upload->reason,

@@ -198,6 +198,10 @@ static void images(void **state)
                          IMAGES "/a-name-of-64-characters-or-more-for-an-image-which-is-too-long-x",
                          "x"),
                      400);
+    assert_int_equal(ask(HTTP_PUT, IMAGES "/a/b", "x"), 400);
+    assert_int_equal(ask(HTTP_PUT, IMAGES "/a b", "x"), 400);
+    assert_message("Invalid");
+    assert_int_equal(ask(HTTP_POST, IMAGES, "{\"Name\":\"../x\",\"ImageURI\":\"http://a/\"}"), 400);
     assert_int_equal(get(IMAGES "/large"), 404);
     assert_int_equal(ask(HTTP_DELETE, IMAGES "/new", NULL), 204);
     assert_int_equal(ask(HTTP_DELETE, IMAGES "/vmlinuz", NULL), 409);
