@@ -126,6 +126,10 @@ static int load_images(struct vm *vm, struct boot_state *state, char *reason, si
     struct linux_boot linux_boot = {
         .kernel = image, .initrd = images->initrd, .cmdline = description->cmdline};
 
+    if (!image.data) {
+        snprintf(reason, size, "%s: there is no image of that name", image.name);
+        return -ENOENT;
+    }
     if ((once ? images->once_boot : images->boot) == BOOT_KIND_LINUX) {
         return load_linux(&vm->memory, &linux_boot, state, reason, size);
     }

@@ -43,9 +43,9 @@ enum vm_request {
 /* What a VM is started from, anew at each reset. The bytes stay where they are, and as they are,
  * until it is destroyed; the names too. */
 struct vm_images {
-    struct guest_image image;
-    enum boot_kind boot;     /* what `image` is */
-    struct guest_image once; /* in its place until the first reset; data NULL: none */
+    struct guest_image image; /* data NULL: there is none of its name */
+    enum boot_kind boot;      /* what `image` is */
+    struct guest_image once;  /* in its place until the first reset; data NULL: none */
     enum boot_kind once_boot;
     struct guest_image initrd;                           /* for a Linux kernel; data NULL: none */
     struct guest_image modules[DESCRIPTION_MODULES_MAX]; /* as described; for a multiboot image */

@@ -150,7 +150,6 @@ static int act_on_vm(enum shell_action action, struct managed_vm *vm, char *reas
     case SHELL_STOP:
         return vms_press_power_button(vm, reason, size);
     case SHELL_KILL:
-        vm->start_again = false;
         return vms_kill(vm, reason, size);
     case SHELL_DELETE:
         return vms_delete(vm, reason, size);

@@ -57,24 +57,28 @@ static int take_one(struct image_set *set, const char *name, struct guest_image 
 {
     struct image_use *use = &set->uses[set->count];
 
+    file->name = name;
     if (images_use(name, use) != 0) {
         snprintf(reason, size, "%s: there is no image of that name", name);
         return -ENOENT;
     }
     set->count++;
-    *file = use->file;
-    file->name = name;
+    file->data = use->file.data;
+    file->size = use->file.size;
     return 0;
 }
 
-int image_set_take(struct image_set *set, const struct vm_description *description, char *reason,
-                   size_t size)
+int image_set_take(struct image_set *set, const struct vm_description *description,
+                   bool boots_other, char *reason, size_t size)
 {
     int error;
 
     memset(set, 0, sizeof(*set));
     set->images.boot = description->boot;
     error = take_one(set, description->image, &set->images.image, reason, size);
+    if (boots_other) {
+        error = 0;
+    }
     if (!error && description->boot == BOOT_KIND_LINUX && description->initrd[0]) {
         error = take_one(set, description->initrd, &set->images.initrd, reason, size);
     }

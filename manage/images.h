@@ -73,10 +73,11 @@ struct image_set {
     unsigned count;
 };
 
-/** Finds and holds what a description names, which must last as long as the set. 0, or -ENOENT and
+/** Finds and holds what a description names, which must last as long as the set. If something
+ * else is going to be booted, the kernel or multiboot image need not be there. 0, or -ENOENT and
  * which is missing in `reason`; then nothing is held. */
-int image_set_take(struct image_set *set, const struct vm_description *description, char *reason,
-                   size_t size);
+int image_set_take(struct image_set *set, const struct vm_description *description,
+                   bool boots_other, char *reason, size_t size);
 void image_set_drop(struct image_set *set);
 /** What kind of image these bytes are; false if that cannot be told. */
 bool image_kind(const uint8_t *data, uint64_t size, enum boot_kind *kind);

@@ -54,7 +54,7 @@ static int power_cycle(struct managed_vm *vm, char *reason, size_t size)
     if (!vm->vm || vm_is_ending(vm->vm)) {
         return start(vm, reason, size);
     }
-    error = vms_kill(vm, reason, size);
+    error = vms_cut_power(vm, reason, size);
     return error ? error : start_after_end(vm, reason, size);
 }
 
@@ -66,15 +66,13 @@ static int shut_down_and_start(struct managed_vm *vm, char *reason, size_t size)
     return error;
 }
 
-/* Off, and it stays off: what was on its way to start it is not any more. */
 static int kill(struct managed_vm *vm, char *reason, size_t size)
 {
-    bool was_fetched_for = vm->fetch != 0;
+    uint64_t task = vm->fetch;
+    int error = vms_kill(vm, reason, size);
 
-    vm->start_again = false;
-    vms_set_next(vm, NULL);
-    machine_cancel_fetch(vm);
-    return was_fetched_for && !vm->vm ? 0 : vms_kill(vm, reason, size);
+    machine_cancel_fetch(task);
+    return error;
 }
 
 int machine_act_now(struct managed_vm *vm, enum machine_action action, char *reason, size_t size)

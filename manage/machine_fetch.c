@@ -208,9 +208,9 @@ int machine_fetch_image(const char *name, const char *text, uint64_t *task, char
     return error;
 }
 
-void machine_cancel_fetch(struct managed_vm *vm)
+void machine_cancel_fetch(uint64_t task)
 {
-    struct job *job = vm->fetch ? find_job(vm->fetch) : NULL;
+    struct job *job = task != 0 ? find_job(task) : NULL;
 
     if (job) {
         fetch_cancel(job->fetch);

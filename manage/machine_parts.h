@@ -52,8 +52,8 @@ int machine_cancel_task(uint64_t id, char *reason, size_t size);
  * negative errno. With the lock. */
 int machine_fetch_for_vm(struct managed_vm *vm, enum machine_action action, uint64_t *task,
                          char *reason, size_t size);
-/** Ends what is being fetched for the VM, if anything is. With the lock. */
-void machine_cancel_fetch(struct managed_vm *vm);
+/** Breaks off what that task fetches, if there is such a one. With the lock. */
+void machine_cancel_fetch(uint64_t task);
 
 /* machine_consoles.c */
 size_t machine_console_read(uint64_t vm_id, uint64_t *position, uint8_t *bytes, size_t size);

@@ -126,7 +126,7 @@ static void run(void *context)
         return;
     }
     description = vm->description;
-    error = image_set_take(&images, &description, reason, sizeof(reason));
+    error = image_set_take(&images, &description, false, reason, sizeof(reason));
     vms_unlock();
     if (error) {
         log_error("vm-cycles: %s", reason);

@@ -44,6 +44,7 @@ struct managed_vm {
     uint64_t fetch;      /* the task that fetches an image for it, 0: none */
     enum machine_vm_state told; /* what events have said last */
     unsigned resets_told;
+    uint64_t reset_told_at;                /* ns since boot */
     char stop_reason[VM_STOP_REASON_SIZE]; /* how it ended last; "" if it never did */
     struct managed_vm *next_deleted;
     bool listed; /* by the console's thread, for itself */
@@ -82,6 +83,8 @@ int vms_resume(struct managed_vm *vm, char *reason, size_t size);
 int vms_reset(struct managed_vm *vm, char *reason, size_t size);
 int vms_press_power_button(struct managed_vm *vm, char *reason, size_t size);
 /** The VM ends soon: vms_release does the rest. */
+int vms_cut_power(struct managed_vm *vm, char *reason, size_t size);
+/** Likewise, and it stays off: what is on its way to start it is not any more. */
 int vms_kill(struct managed_vm *vm, char *reason, size_t size);
 int vms_inject_nmi(struct managed_vm *vm, char *reason, size_t size);
 /** As vm_set_share, of a VM that does not run too. */

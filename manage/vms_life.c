@@ -10,6 +10,9 @@
 #include "manage/events.h"
 #include "manage/vms.h"
 
+/* A guest that does nothing but reset must not fill the ring of events. */
+#define RESET_PERIOD_NS UINT64_C(1000000000)
+
 /* Has an image that was fetched for it take the place of the described one: for its first run, or
  * for all until it is stopped. */
 static void use_next(struct managed_vm *vm, struct image_set *set)
@@ -41,7 +44,7 @@ static int take_images(struct managed_vm *vm, char *reason, size_t size)
         snprintf(reason, size, "the kernel heap is exhausted");
         return -ENOMEM;
     }
-    error = image_set_take(set, &vm->description, reason, size);
+    error = image_set_take(set, &vm->description, vm->next != NULL, reason, size);
     if (error) {
         log_error("vm %s: %s", vm->description.name, reason);
         kfree(set);
@@ -156,9 +159,19 @@ int vms_press_power_button(struct managed_vm *vm, char *reason, size_t size)
                    reason, size);
 }
 
-int vms_kill(struct managed_vm *vm, char *reason, size_t size)
+int vms_cut_power(struct managed_vm *vm, char *reason, size_t size)
 {
     return control(vm, vm_kill, "power cut", "it does not run any more", reason, size);
+}
+
+int vms_kill(struct managed_vm *vm, char *reason, size_t size)
+{
+    bool was_on_its_way = vm->fetch != 0;
+
+    vm->start_again = false;
+    vm->fetch = 0;
+    vms_set_next(vm, NULL);
+    return was_on_its_way && !vm->vm ? 0 : vms_cut_power(vm, reason, size);
 }
 
 int vms_inject_nmi(struct managed_vm *vm, char *reason, size_t size)
@@ -261,10 +274,13 @@ void vms_release(struct managed_vm *vm)
 static void watch(struct managed_vm *vm)
 {
     enum machine_vm_state state = vms_state(vm);
+    uint64_t now = time_ns();
     const char *name = vm->description.name;
 
-    if (vm->vm && vm->vm->resets != vm->resets_told) {
+    if (vm->vm && vm->vm->resets != vm->resets_told &&
+        (vm->resets_told == 0 || now - vm->reset_told_at >= RESET_PERIOD_NS)) {
         vm->resets_told = vm->vm->resets;
+        vm->reset_told_at = now;
         events_post(MACHINE_EVENT_VM_STATE, name, "was reset, number %u", vm->resets_told);
     }
     if (vm->told == MACHINE_RUNNING && state == MACHINE_PAUSED) {

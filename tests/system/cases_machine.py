@@ -9,7 +9,7 @@ import threading
 import time
 
 import build
-from cases import PANIC, check, described, vm
+from cases import PANIC, PROMPT, check, described, vm
 from cases_net import free_port
 
 MIB = 1 << 20
@@ -251,6 +251,13 @@ def boot_by_url(context):
             context, vm("one", "life.elf", "", autostart=False)))
         box = manager.box
         url = server.url + "/boot/shutdown.elf"
+        # Power off while it waits for its image.
+        manager.set_boot("one", "Once", server.url + "/hang")
+        waiting = manager.reset("one", "On", 202)
+        manager.reset("one", "On", 409)
+        manager.ask("DELETE", REDFISH + "/Systems/one", status=409)
+        manager.reset("one", "ForceOff", 204)
+        check(manager.task(waiting)[0] == "Cancelled", "the task goes on")
         manager.set_boot("one", "Once", url)
         state, text = manager.task(manager.reset("one", "On", 202))
         check(state == "Completed", text)
@@ -272,6 +279,29 @@ def boot_by_url(context):
             box.expect(r"vm one stopped: (?!killed)", 60, reject=PANIC)
         check(manager.system("one")["Boot"]["BootSourceOverrideEnabled"] == "Continuous",
               "the override is gone")
+
+
+def linux_by_url(context):
+    """A Linux whose kernel comes by a URL, and the rest from its description."""
+    with open(build.find_module("vmlinuz", {}), "rb") as file:
+        kernel = file.read()
+    description = context.file("url.json", json.dumps({"vms": [{
+        "name": "linux", "memory": "256M", "autostart": False,
+        "linux": {"kernel": "by-url", "initrd": "initrd",
+                  "cmdline": "console=ttyS0,115200"}}]}))
+    with Server({"/vmlinuz": kernel}) as server:
+        manager = Manager(context, "bochs", memory=1024, vms=description)
+        box = manager.box
+        check("there is no image" in json.dumps(manager.reset("linux", "On", 404).body),
+              "it starts from nothing")
+        manager.set_boot("linux", "Once", server.url + "/vmlinuz")
+        state, text = manager.task(manager.reset("linux", "On", 202))
+        check(state == "Completed", text)
+        box.expect(PROMPT, 400, reject=PANIC)
+        # Its own restart is not from the URL any more, and so from nothing.
+        box.send("\x1d1reboot\r")
+        box.expect(r"vm linux stopped: the reset failed", 120, reject=PANIC)
+        check("by-url: there is no image" in box.text, "no reason")
 
 
 def actions(context):
@@ -343,6 +373,7 @@ def all_cases():
     yield "machine: 200 cycles on one CPU", cycles("shutdown.elf", "spin", 2, 1)
     yield "machine: 200 cycles on four CPUs", cycles("shutdown.elf", "spin", 2, 4)
     yield "machine: boot by URL", boot_by_url
+    yield "machine: Linux by URL", linux_by_url
     yield "machine: actions", actions
     yield "machine: fetching", fetching
     yield "machine: 200 uploads", uploads

@@ -339,14 +339,14 @@ static void a_set_holds_all_that_is_described(void **state)
     description.module_count = 2;
     strcpy(description.modules[0].name, "module");
     strcpy(description.modules[1].name, "data");
-    assert_int_equal(image_set_take(&set, &description, reason, sizeof(reason)), 0);
+    assert_int_equal(image_set_take(&set, &description, false, reason, sizeof(reason)), 0);
     assert_int_equal(images_remove("data", reason, sizeof(reason)), 0);
     assert_string_equal(set.images.image.name, "kernel");
     assert_memory_equal(set.images.modules[1].data, "d", 1);
     assert_ptr_equal(set.images.modules[0].data, module->data);
     image_set_drop(&set);
     /* Now one of them is missing, and what was held by then is not any more. */
-    assert_int_equal(image_set_take(&set, &description, reason, sizeof(reason)), -ENOENT);
+    assert_int_equal(image_set_take(&set, &description, false, reason, sizeof(reason)), -ENOENT);
     assert_string_equal(reason, "data: there is no image of that name");
 }
 
@@ -358,13 +358,31 @@ static void an_initrd_belongs_to_a_linux(void **state)
 
     (void)state;
     add("initrd", "i");
-    assert_int_equal(image_set_take(&set, &description, reason, sizeof(reason)), 0);
+    assert_int_equal(image_set_take(&set, &description, false, reason, sizeof(reason)), 0);
     assert_memory_equal(set.images.initrd.data, "i", 1);
     image_set_drop(&set);
     description.initrd[0] = '\0';
-    assert_int_equal(image_set_take(&set, &description, reason, sizeof(reason)), 0);
+    assert_int_equal(image_set_take(&set, &description, false, reason, sizeof(reason)), 0);
     assert_null(set.images.initrd.data);
     image_set_drop(&set);
+}
+
+static void another_image_can_stand_for_a_missing_one(void **state)
+{
+    struct vm_description description = {
+        .boot = BOOT_KIND_LINUX, .image = "missing", .initrd = "module"};
+    struct image_set set;
+
+    (void)state;
+    assert_int_equal(image_set_take(&set, &description, false, reason, sizeof(reason)), -ENOENT);
+    assert_int_equal(image_set_take(&set, &description, true, reason, sizeof(reason)), 0);
+    assert_null(set.images.image.data);
+    assert_string_equal(set.images.image.name, "missing");
+    assert_ptr_equal(set.images.initrd.data, module->data);
+    image_set_drop(&set);
+    strcpy(description.initrd, "gone");
+    assert_int_equal(image_set_take(&set, &description, true, reason, sizeof(reason)), -ENOENT);
+    assert_string_equal(reason, "gone: there is no image of that name");
 }
 
 static void put(uint8_t *at, uint32_t value)
@@ -428,6 +446,8 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_set_holds_all_that_is_described, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_initrd_belongs_to_a_linux, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(another_image_can_stand_for_a_missing_one, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(kinds_are_told_by_content, set_up, tear_down),
     };
 
