@@ -125,7 +125,7 @@ export function Toasts() {
       {toasts.map((toast) => (
         <div key={toast.id} class={`toast ${toast.kind}`}>
           <span>{toast.text}</span>
-          <Button icon="kill" label="Dismiss" kind="quiet" onClick={() => dismiss(toast.id)} />
+          {toast.kind === 'error' && <Button icon="kill" label="Dismiss" kind="quiet" onClick={() => dismiss(toast.id)} />}
         </div>
       ))}
     </div>

@@ -506,6 +506,7 @@ def all_cases():
     import cases_http
     import cases_machine
     import cases_net
+    import cases_page
     import cases_tls
 
     yield "linux: bzImage, latest CPU", linux(ACCELERATED)
@@ -551,6 +552,7 @@ def all_cases():
     yield from cases_machine.all_cases()
     yield from cases_access.all_cases()
     yield from cases_http.all_cases()
+    yield from cases_page.all_cases()
     yield "console: commands", console_commands
     yield "console: many VMs", console_many
     yield "boot: BIOS, Bochs", boot_bios_bochs

@@ -15,19 +15,21 @@ PHONE = (360, 740)
 DESKTOP = (1280, 860)
 
 
-class BrowserError(Exception):
+class BrowserError(AssertionError):
     """The page, or the browser, did not do what was expected of it; the text says what."""
 
 
 class Browser:
     """One browser with one page. Emulates what the page asks about: the window's size and the theme."""
 
-    def __init__(self, directory, binary=None):
-        self.binary = binary or shutil.which("chromium")
+    def __init__(self, directory, patience=20):
+        """Screenshots go to `directory`; `patience`: seconds that the page may take for anything."""
+        self.binary = shutil.which("chromium")
         if not self.binary:
             raise BrowserError("no chromium here; tools/setup test installs it")
         self.profile = tempfile.mkdtemp(prefix="innkeeper-browser-")
         self.directory = directory
+        self.patience = patience
         self.process = None
         self.session = None
         self.number = 0
@@ -93,7 +95,7 @@ class Browser:
         elif method == "Network.requestWillBeSent":
             self.requested.append(params["request"]["url"])
 
-    def call(self, method, browser=False, timeout=30, **params):
+    def call(self, method, browser=False, **params):
         self.number += 1
         number = self.number
         message = {"id": number, "method": method, "params": params}
@@ -101,7 +103,7 @@ class Browser:
             message["sessionId"] = self.session
         os.write(self.commands, json.dumps(message).encode() + b"\0")
         with self.arrived:
-            if not self.arrived.wait_for(lambda: number in self.answers, timeout):
+            if not self.arrived.wait_for(lambda: number in self.answers, max(self.patience, 60)):
                 raise BrowserError(f"{method}: no answer from the browser")
             answer = self.answers.pop(number)
         if "error" in answer:
@@ -138,8 +140,9 @@ class Browser:
                                + f"\nin {script}")
         return result["result"].get("value")
 
-    def wait(self, script, what=None, seconds=20):
+    def wait(self, script, what=None, seconds=None):
         """Waits until an expression is true; its value."""
+        seconds = seconds or self.patience
         end = time.monotonic() + seconds
         while True:
             try:
@@ -154,14 +157,14 @@ class Browser:
                                    + self.run("document.body.innerText"))
             time.sleep(0.05)
 
-    def element(self, selector, text=None, seconds=20):
+    def element(self, selector, text=None, seconds=None):
         """Waits for an element (with that text in it); an expression for it."""
         found = (f"[...document.querySelectorAll({json.dumps(selector)})]"
                  f".find(e => e.checkVisibility() && e.textContent.includes({json.dumps(text or '')}))")
         self.wait(f"!!{found}", f"{selector} with {text!r}" if text else selector, seconds)
         return found
 
-    def click(self, selector, text=None, seconds=20):
+    def click(self, selector, text=None, seconds=None):
         """As a person does: with the mouse, on what is visible there."""
         found = self.element(selector, text, seconds)
         self.wait(f"!({found}).disabled", f"{selector} to be enabled", seconds)
