@@ -1,6 +1,8 @@
 #include "manage/net/port.h"
 
 #include <lwip/apps/sntp.h>
+#include <lwip/priv/tcp_priv.h>
+#include <lwip/prot/tcp.h>
 #include <lwip/sys.h>
 
 #include "kernel/log.h"
@@ -33,6 +35,18 @@ _Noreturn void net_broken(const char *text, const char *file, int line)
     for (;;) {
         thread_block();
     }
+}
+
+int net_tcp_look(struct tcp_pcb *pcb, const struct tcp_hdr *header)
+{
+    if (pcb->state != TIME_WAIT ||
+        (TCPH_FLAGS(header) & (TCP_SYN | TCP_ACK | TCP_RST)) != TCP_SYN ||
+        !TCP_SEQ_GT(header->seqno, pcb->rcv_nxt + pcb->rcv_wnd)) {
+        return ERR_OK;
+    }
+    tcp_pcb_remove(&tcp_tw_pcbs, pcb);
+    tcp_free(pcb);
+    return ERR_ABRT;
 }
 
 void net_clock_get(uint32_t *seconds, uint32_t *us)

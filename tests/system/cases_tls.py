@@ -33,9 +33,14 @@ class Server:
         """The fingerprint that is in the log."""
         return self.box.expect(pattern, 120, reject=PANIC).group(1)
 
-    def tcp(self):
-        connection = socket.create_connection(("127.0.0.1", self.port), 20)
+    def tcp(self, source=None):
+        """`source`: the port of this host from which it comes."""
+        connection = socket.socket()
         connection.settimeout(60)
+        if source is not None:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            connection.bind(("127.0.0.1", source))
+        connection.connect(("127.0.0.1", self.port))
         return connection
 
     def connect(self, context=None, session=None, name=None):
@@ -262,6 +267,18 @@ def half_open(context):
     server.expect_memory(before, 60)
 
 
+def same_port(context):
+    """A client comes again from the port of a connection that the machine has ended first."""
+    server = Server(context, "qemu")
+    server.certificate()
+    source = free_port(socket.SOCK_STREAM)
+    for number in range(3):
+        connection = client().wrap_socket(server.tcp(source))
+        check(exchange(connection, b"hello") == b"hello", f"no echo the time number {number}")
+        connection.settimeout(60)
+        connection.unwrap().close()
+
+
 def too_many(context):
     """More than there is room for: some are refused, and those that are there go on."""
     server = Server(context, "qemu")
@@ -342,5 +359,6 @@ def all_cases():
     yield "tls: QEMU", tls("qemu")
     yield "tls: beside busy guests", beside_guests
     yield "tls: resumption", resumption
+    yield "tls: a port used again", same_port
     yield "tls: refusals", refusals
     yield "tls: more connections than room", too_many

@@ -68,6 +68,9 @@
  * for it is the client's side that waits until they are gone. */
 #define LWIP_HOOK_TCP_ISN(local_ip, local_port, remote_ip, remote_port) net_random()
 
+#define LWIP_HOOK_TCP_INPACKET_PCB(pcb, header, length, length1, options2, packet) \
+    net_tcp_look(pcb, header)
+
 /* Connections by another layer's functions, so that a server need not know whether it is TLS: then
  * there are two of these for each of TCP's. */
 #define LWIP_ALTCP         1
