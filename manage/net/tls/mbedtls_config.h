@@ -36,6 +36,9 @@
 #define MBEDTLS_ECP_NO_INTERNAL_RNG /* all computations with secrets are given tls_random */
 #define MBEDTLS_ECDH_C
 #define MBEDTLS_ECDSA_C
+#define MBEDTLS_ECDH_GEN_PUBLIC_ALT /* manage/net/tls/elliptic.c */
+#define MBEDTLS_ECDH_COMPUTE_SHARED_ALT
+#define MBEDTLS_ECDSA_SIGN_ALT
 
 /* RSA, for keys that are given. */
 #define MBEDTLS_RSA_C

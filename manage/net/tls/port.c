@@ -7,13 +7,18 @@
 
 #define NS_PER_SECOND UINT64_C(1000000000)
 
+void tls_pause(void)
+{
+    if (thread_should_yield(time_ns())) {
+        thread_yield();
+    }
+}
+
 void *tls_calloc(size_t count, size_t size)
 {
     size_t bytes;
 
-    if (thread_should_yield(time_ns())) {
-        thread_yield();
-    }
+    tls_pause();
     return __builtin_mul_overflow(count, size, &bytes) ? NULL : kzalloc(bytes);
 }
 

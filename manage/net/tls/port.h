@@ -9,6 +9,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/** Lets others run that are to run by now. */
+void tls_pause(void);
+
 /** `count` times `size` bytes, cleared; NULL when memory is short. */
 void *tls_calloc(size_t count, size_t size);
 /** Frees what tls_calloc gave; NULL is allowed. */

@@ -5,6 +5,10 @@
 #include <stdlib.h>
 #include <time.h>
 
+void tls_pause(void)
+{
+}
+
 void *tls_calloc(size_t count, size_t size)
 {
     return calloc(count, size);
