@@ -109,6 +109,7 @@ static void many(void **state)
         assert_true(virtqueue_take(&setup->queue, &descriptor, &length));
         assert_int_equal(descriptor, i % SIZE);
         assert_int_equal(length, i);
+        assert_int_equal(setup->queue.seen, setup->queue.used->index);
     }
 }
 
