@@ -18,8 +18,7 @@
 #include "manage/syslog/syslog.h"
 #include "manage/web/routes.h"
 
-#define HTTPS_PORT   443u
-#define HALF_OPEN_NS UINT64_C(500000000)
+#define HTTPS_PORT 443u
 
 static const struct http_route_table tables[] = {
     {redfish_routes, REDFISH_ROUTES},
@@ -56,17 +55,10 @@ static void start(const struct net_settings *settings)
 
 static bool run(void)
 {
-    static uint64_t dropped;
-    uint64_t now = time_ns();
-
-    if (now - dropped >= HALF_OPEN_NS) {
-        dropped = now;
-        http_drop_half_open();
-    }
     access_run();
     tcp_consoles_run();
     syslog_run();
-    return http_server_run(now);
+    return http_server_run(time_ns());
 }
 
 const struct net_application http_service = {.start = start, .run = run};

@@ -4,18 +4,12 @@
 
 #include <lwip/altcp.h>
 #include <lwip/ip_addr.h>
-#include <lwip/priv/tcp_priv.h>
 #include <lwip/tcp.h>
 
 #include "kernel/memory/heap.h"
 #include "kernel/time.h"
 #include "manage/http/server.h"
-
-/* Half-open connections of a port: beyond that, new ones are not answered. */
-#define BACKLOG 24u
-/* So many may take as long as they like; of more, those go that are older than a moment. */
-#define HALF_OPEN_FEW    8u
-#define HALF_OPEN_MOMENT 2u /* in half seconds, TCP's slow ticks */
+#include "manage/net/listen.h"
 
 #define POLL_OFTEN 1u /* in half seconds */
 
@@ -184,37 +178,11 @@ static err_t accepted_secure(void *argument, struct altcp_pcb *pcb, err_t error)
 
 int http_listen(struct altcp_pcb *pcb, uint16_t port, bool secure)
 {
-    struct altcp_pcb *listening;
+    struct altcp_pcb *listening = net_listen(pcb, port);
 
-    if (!pcb) {
-        return -ENOMEM;
-    }
-    if (altcp_bind(pcb, IP_ANY_TYPE, port) != ERR_OK) {
-        altcp_close(pcb);
-        return -ENOMEM;
-    }
-    listening = altcp_listen_with_backlog(pcb, BACKLOG);
     if (!listening) {
-        altcp_close(pcb);
         return -ENOMEM;
     }
     altcp_accept(listening, secure ? accepted_secure : accepted_plain);
     return 0;
-}
-
-void http_drop_half_open(void)
-{
-    unsigned count = 0;
-    struct tcp_pcb *next;
-
-    for (struct tcp_pcb *pcb = tcp_active_pcbs; pcb; pcb = pcb->next) {
-        count += pcb->state == SYN_RCVD;
-    }
-    for (struct tcp_pcb *pcb = tcp_active_pcbs; pcb && count > HALF_OPEN_FEW; pcb = next) {
-        next = pcb->next;
-        if (pcb->state == SYN_RCVD && tcp_ticks - pcb->tmr > HALF_OPEN_MOMENT) {
-            tcp_abandon(pcb, 0);
-            count--;
-        }
-    }
 }

@@ -14,8 +14,4 @@ struct altcp_pcb;
  * `secure`: it is TLS. 0, or -ENOMEM: the pcb is gone. */
 int http_listen(struct altcp_pcb *pcb, uint16_t port, bool secure);
 
-/** Lets go of connections that began and were never finished, when there are many: they have the
- * places of others. To be called a few times a second. */
-void http_drop_half_open(void);
-
 #endif

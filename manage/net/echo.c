@@ -9,6 +9,7 @@
 #include <lwip/tcp.h>
 #include <lwip/udp.h>
 
+#include "manage/net/listen.h"
 #include "manage/net/tls/tls.h"
 
 #define PORT        7u
@@ -156,12 +157,8 @@ static void datagram(void *argument, struct udp_pcb *pcb, struct pbuf *packet,
 
 static int serve(altcp_allocator_t *allocator, u16_t port)
 {
-    struct altcp_pcb *pcb = altcp_new_ip_type(allocator, IPADDR_TYPE_ANY);
-    struct altcp_pcb *listening = NULL;
+    struct altcp_pcb *listening = net_listen(altcp_new_ip_type(allocator, IPADDR_TYPE_ANY), port);
 
-    if (pcb && altcp_bind(pcb, IP_ANY_TYPE, port) == ERR_OK) {
-        listening = altcp_listen(pcb);
-    }
     if (!listening) {
         return -ENOMEM;
     }

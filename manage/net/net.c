@@ -20,6 +20,7 @@
 #include "manage/net/addresses.h"
 #include "manage/net/echo.h"
 #include "manage/net/interface.h"
+#include "manage/net/listen.h"
 #include "manage/net/services.h"
 #include "manage/net/settings.h"
 #include "manage/net/status.h"
@@ -128,6 +129,7 @@ static _Noreturn void serve(void)
     for (;;) {
         bool more = net_interface_receive(&interface, FRAME_BUDGET);
 
+        net_rank_connections();
         net_interface_update_link(&interface);
         sys_check_timeouts();
         net_status_update(&interface);

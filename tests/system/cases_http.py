@@ -12,6 +12,7 @@ import threading
 import time
 
 import build
+import wire
 from cases import PANIC, check, described, vm
 from cases_net import ADDRESS, free_port
 
@@ -283,6 +284,43 @@ def slow_clients(context):
     server.settled_memory(before, 4096)
 
 
+def half_open(context):
+    """Connections that are begun and never finished, some at once and then many without end, do not
+    stop one that is."""
+    wired = wire.Wire()
+    box = context.boot("qemu", nic="e1000e", memory=512, wire=wired.ports(),
+                       cmdline=f"{account()} http {wire.OPTION}")
+    box.expect(r"tls: self-made certificate", 60, reject=PANIC)
+    port = 20000
+    silent = [wire.Client(wired, "10.6.0.2", 5000 + number, 80) for number in range(40)]
+    check(all([client.connect(5) for client in silent]), "no connection when all is quiet")
+    for number in range(IDLE):
+        wired.syn(f"10.8.0.{number}", 3000, 443 if number % 2 else 80)
+    flooding = threading.Event()
+    flooding.set()
+
+    def flood():
+        number = 0
+        while flooding.is_set():
+            number += 1
+            wired.syn(f"10.7.{number >> 8 & 255}.{number & 255}", 4000, 443 if number % 2 else 80)
+            time.sleep(0.004)
+
+    for _ in range(2):
+        for _ in range(5):
+            port += 1
+            client = wire.Client(wired, "10.6.0.1", port, 80)
+            start = time.monotonic()
+            check(client.connect(15), "no connection beside half-open ones")
+            client.send(wire.ACK | wire.PSH, b"GET / HTTP/1.0\r\n\r\n")
+            check(client.receive(b"HTTP/1.1 200 OK\r\n", 10), f"the answer: {client.got}")
+            check(time.monotonic() - start < 10, "half-open connections make it slow")
+        threading.Thread(target=flood, daemon=True).start()
+        time.sleep(5)
+    flooding.clear()
+    check(not re.search(PANIC, box.text), "it panicked")
+
+
 def slow_reader(context):
     """Clients that ask and never read take a bounded part of the memory, and are cut off."""
     server = Server(context, "qemu")
@@ -327,6 +365,7 @@ def many_requests(context):
 def all_cases():
     yield "http: slow and silent clients", slow_clients
     yield f"http: {REQUESTS} requests", many_requests
+    yield "http: half-open connections", half_open
     yield "http: deaf clients", slow_reader
     yield "http: requests, Bochs", requests_bochs
     yield "http: requests, QEMU", requests_qemu

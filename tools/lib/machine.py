@@ -69,11 +69,14 @@ class Machine:
     """One running emulator. Everything its serial port says is in `text` and in the log file."""
 
     def __init__(self, kind, iso, *, cpu=None, cpus=1, memory=1024, uefi=False, log=None,
-                 on_output=None, directory=None, config="", nic=None, forward=()):
+                 on_output=None, directory=None, config="", nic=None, forward=(),
+                 wire=None):
         """`nic`: a network interface (NICS; "default"), in a network of the emulator's own with
         DHCP and DNS.
         `forward`: ports of it that are reached from outside, each (protocol, port of this host,
-        port of the machine)."""
+        port of the machine).
+        `wire` (QEMU): two UDP ports of this host in place of that network: the machine's frames
+        come to the first, and go to it at the second."""
         if kind == "auto":
             kind = "qemu" if has_vtx() else "bochs"
         if uefi and kind != "qemu":
@@ -93,6 +96,7 @@ class Machine:
         self.config = config  # more lines for Bochs
         self.nic = nic
         self.forward = tuple(forward)
+        self.wire = wire
         self.own_directory = directory is None
         self.directory = directory or tempfile.mkdtemp(prefix="innkeeper-machine-")
         self.log_path = os.path.abspath(log) if log else os.path.join(self.directory, "serial.log")
@@ -132,6 +136,8 @@ class Machine:
             return ["-nic", "none"]
         user = "user,id=net0" + "".join(f",hostfwd={protocol}:127.0.0.1:{outside}-:{inside}"
                                         for protocol, outside, inside in self.forward)
+        if self.wire:
+            user = "socket,id=net0,udp=127.0.0.1:{},localaddr=127.0.0.1:{}".format(*self.wire)
         return ["-netdev", user, "-device", f"{self.nic},netdev=net0,mac={NIC_MAC},id=nic0"]
 
     def _bochs(self, port):
