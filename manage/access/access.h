@@ -94,6 +94,15 @@ int access_set_password(const char *name, const char *password, const char *keep
 int access_set_role(const char *name, enum access_role role, bool enabled, const char *keep,
                     char *reason, size_t size);
 
+/* Since the start. */
+struct access_counters {
+    uint64_t wrong;    /* passwords */
+    uint64_t too_many; /* that were not even looked at */
+    unsigned sessions; /* there are */
+};
+
+void access_count(uint64_t now, struct access_counters *counters);
+
 /** Logs an action with who did it and from where, as the audit trail wants it:
  * "audit: USER@PEER: TEXT". */
 void access_audit(const struct access_identity *who, const char *peer, const char *format, ...)

@@ -25,6 +25,7 @@ struct account {
 
 static struct account accounts[ACCESS_ACCOUNTS_MAX];
 static struct backoff backoff;
+static struct access_counters counters;
 
 void accounts_init(void)
 {
@@ -33,6 +34,7 @@ void accounts_init(void)
     random_bytes(&key, sizeof(key));
     backoff_init(&backoff, key);
     mbedtls_platform_zeroize(accounts, sizeof(accounts));
+    counters = (struct access_counters){0};
     sessions_init();
     verified_init();
 }
@@ -107,6 +109,7 @@ enum access_result accounts_check(const char *name, const char *password, const 
     *role = ACCESS_NOBODY;
     *retry_after = backoff_wait(&backoff, from, now);
     if (*retry_after > 0) {
+        counters.too_many++;
         return ACCESS_TOO_MANY;
     }
     if (known && account->enabled && verified_find(name, password)) {
@@ -115,9 +118,11 @@ enum access_result accounts_check(const char *name, const char *password, const 
     }
     if (!known && !backoff_take_try(&backoff, name, now)) {
         *retry_after = 1;
+        counters.too_many++;
         return ACCESS_TOO_MANY;
     }
     if (!password_is_right(account, password)) {
+        counters.wrong++;
         backoff_failed(&backoff, from, now);
         log_warn("audit: -@%s: wrong password for %s", peer, account ? name : "an unknown name");
         return ACCESS_WRONG;
@@ -129,6 +134,16 @@ enum access_result accounts_check(const char *name, const char *password, const 
     remember(account, password, from);
     *role = account->role;
     return ACCESS_GRANTED;
+}
+
+void access_count(uint64_t now, struct access_counters *to)
+{
+    struct access_session session;
+
+    *to = counters;
+    while (access_session(to->sessions, now, &session)) {
+        to->sessions++;
+    }
 }
 
 static void describe(const struct account *from, uint64_t now, struct access_account *account)

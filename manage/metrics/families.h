@@ -11,6 +11,8 @@ void metrics_of_host(struct metrics_text *text, const struct machine *machine,
                      const struct machine_host *host);
 void metrics_of_network(struct metrics_text *text, const struct net_status *network);
 void metrics_of_http(struct metrics_text *text);
+void metrics_of_access(struct metrics_text *text, uint64_t now);
+void metrics_of_syslog(struct metrics_text *text);
 /** 0; -ENOMEM: nothing was written. */
 int metrics_of_vms(struct metrics_text *text, const struct machine *machine, uint64_t tsc_hz);
 

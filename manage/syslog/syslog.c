@@ -1,6 +1,6 @@
 #include "manage/syslog/syslog.h"
 
-#include <stdbool.h>
+#include <stddef.h>
 #include <stdio.h>
 
 #include <lwip/dns.h>
@@ -29,6 +29,7 @@ static uint64_t send_at;
 static uint64_t cursor; /* into the log */
 static uint64_t unsaid; /* lines that the log has lost and the server was not told of */
 static uint32_t sequence;
+static struct syslog_counters counters;
 static uint64_t credit; /* ns: what is left of the rate */
 static uint64_t credit_counted;
 
@@ -82,6 +83,7 @@ static bool send(enum log_level level, const char *text, uint64_t uptime)
     sent = udp_sendto(pcb, packet, &address, server.port) == ERR_OK;
     pbuf_free(packet);
     sequence += sent;
+    counters.sent += sent;
     return sent;
 }
 
@@ -111,6 +113,7 @@ static bool send_next(void)
     }
     /* The cursor stays where it is until the line is sent, but what is lost is counted once. */
     unsaid += record.lost;
+    counters.lost += record.lost;
     cursor = next - 1;
     if (!send_loss() || !send(record.level, record.text, time_from_tsc(record.tsc))) {
         send_at = time_ns() + RETRY_NS;
@@ -144,6 +147,12 @@ void syslog_start(const char *cmdline)
             log_error("syslog: no memory to send it");
         }
     }
+}
+
+bool syslog_count(struct syslog_counters *to)
+{
+    *to = counters;
+    return pcb != NULL;
 }
 
 void syslog_run(void)

@@ -183,6 +183,7 @@ static void test_backoff(void **state)
 static void test_many_guess(void **state)
 {
     unsigned looked_at = 0;
+    struct access_counters counters;
     char peer[32];
 
     (void)state;
@@ -192,6 +193,10 @@ static void test_many_guess(void **state)
         looked_at += basic_from(peer, "admin", "wrong") == ACCESS_WRONG;
     }
     assert_int_equal(looked_at, BACKOFF_NAME_TRIES);
+    access_count(now, &counters);
+    assert_int_equal(counters.wrong, BACKOFF_NAME_TRIES);
+    assert_int_equal(counters.too_many, 500 - BACKOFF_NAME_TRIES);
+    assert_int_equal(counters.sessions, 0);
     assert_int_equal(basic_from("9.9.9.9", "admin", "password of admin"), ACCESS_TOO_MANY);
     assert_int_equal(retry_after, 1);
     assert_int_equal(basic_from("1.2.3.4", "admin", "password of admin"), ACCESS_GRANTED);
@@ -216,6 +221,7 @@ static void test_many_guess(void **state)
 
 static void test_session(void **state)
 {
+    struct access_counters counters;
     struct access_session found;
     char cookie[128];
 
@@ -230,6 +236,8 @@ static void test_session(void **state)
     assert_int_equal(strlen(session.id), ACCESS_SESSION_SIZE - 1);
     assert_string_equal(session.user, "admin");
     assert_string_equal(session.peer, PEER);
+    access_count(now, &counters);
+    assert_int_equal(counters.sessions, 1);
     assert_true(access_session(0, now, &found));
     assert_string_equal(found.id, session.id);
     assert_false(access_session(1, now, &found));

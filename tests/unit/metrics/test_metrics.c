@@ -8,6 +8,7 @@
 #include "manage/metrics/exits.h"
 #include "manage/metrics/metrics.h"
 #include "manage/metrics/text.h"
+#include "manage/syslog/syslog.h"
 #include "tests/unit/support/cmocka.h"
 
 #define NAME_SIZE 128
@@ -61,6 +62,20 @@ unsigned http_server_connections(void)
 unsigned http_server_streams(void)
 {
     return 2;
+}
+
+void access_count(uint64_t now, struct access_counters *counters)
+{
+    assert_int_equal(now, 99);
+    *counters = (struct access_counters){.wrong = 3, .too_many = 4, .sessions = 2};
+}
+
+static bool has_syslog;
+
+bool syslog_count(struct syslog_counters *counters)
+{
+    *counters = (struct syslog_counters){.sent = 1000, .lost = 1};
+    return has_syslog;
 }
 
 /* The machine. */
@@ -123,6 +138,7 @@ static int init(void **state)
     memset(vms, 0, sizeof(vms));
     memset(exits, 0, sizeof(exits));
     vm_count = 0;
+    has_syslog = true;
     host = (struct machine_host){.version = "1.2",
                                  .loader = "a \"boot\\loader\"\nof two lines",
                                  .cpu_name = "CPU",
@@ -157,7 +173,7 @@ static void add_vm(const char *name, enum machine_vm_state state, unsigned vcpus
 
 static void ask(void)
 {
-    struct http_request request = {.path = "/metrics"};
+    struct http_request request = {.path = "/metrics", .now = 99};
 
     metrics_routes[0].handle(&request, &answer);
     assert_string_equal(answer.content_type, "text/plain; version=0.0.4; charset=utf-8");
@@ -324,6 +340,11 @@ static void test_host(void **state)
     assert_null(strstr(answer.body, "code=\"404\""));
     has("innkeeper_http_connections 5");
     has("innkeeper_http_streams 2");
+    has("innkeeper_access_failures_total 3");
+    has("innkeeper_access_refusals_total 4");
+    has("innkeeper_access_sessions 2");
+    has("innkeeper_syslog_messages_total 1000");
+    has("innkeeper_syslog_lost_total 1");
     has("innkeeper_vms 0");
 }
 
@@ -332,10 +353,12 @@ static void test_missing(void **state)
     (void)state;
     host.wall_clock = host.uptime;
     host.network.name = NULL;
+    has_syslog = false;
     ask();
     check_format();
     assert_null(strstr(answer.body, "boot_time"));
     assert_null(strstr(answer.body, "network"));
+    assert_null(strstr(answer.body, "syslog"));
 }
 
 static void test_vms(void **state)

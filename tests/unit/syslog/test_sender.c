@@ -145,11 +145,14 @@ static void run_for(unsigned seconds)
 
 static void test_off(void **state)
 {
+    struct syslog_counters counters;
+
     (void)state;
     syslog_start("net=dhcp");
     lines = 3;
     run_for(10);
     assert_int_equal(resolutions, 0);
+    assert_false(syslog_count(&counters));
 }
 
 static void test_resolves(void **state)
@@ -210,6 +213,7 @@ static void test_waits(void **state)
 
 static void test_loss(void **state)
 {
+    struct syslog_counters counters;
     unsigned before = count;
 
     (void)state;
@@ -241,6 +245,9 @@ static void test_loss(void **state)
     run_for(1);
     assert_int_equal(count - before, 5);
     assert_non_null(strstr(previous, "] 2 lines of the log were lost"));
+    assert_true(syslog_count(&counters));
+    assert_int_equal(counters.sent, count);
+    assert_int_equal(counters.lost, 1004 + 2);
 }
 
 int main(void)
