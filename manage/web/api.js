@@ -29,11 +29,16 @@ export class ApiError extends Error {
   }
 }
 
-/** What a Redfish error body says: its extended info, which is more to the point than its summary. */
+const sentence = (text) => text[0].toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? '' : '.');
+
+/** What a Redfish error body says: its extended info, which is more to the point than its summary. Of that,
+ * Innkeeper's own messages say all; those of the standard's registry are general. */
 export function errorText(body, status) {
   const error = body && body.error;
-  const details = ((error && error['@Message.ExtendedInfo']) || []).map((info) => info.Message).filter(Boolean);
-  if (details.length > 0) return [...new Set(details)].join(' ');
+  const details = ((error && error['@Message.ExtendedInfo']) || []).filter((info) => info.Message);
+  const own = details.filter((info) => /^Innkeeper\./.test(info.MessageId));
+  const texts = (own.length > 0 ? own : details).map((info) => sentence(info.Message));
+  if (texts.length > 0) return [...new Set(texts)].join(' ');
   if (error && error.message) return error.message;
   const usual = {
     401: 'You are not logged in.',

@@ -49,9 +49,10 @@ export const mayChange = () => state.role !== 'ReadOnly';
 
 let toastNumber = 0;
 
+/** Errors stay for a while, of all else only the latest. */
 export function toast(text, kind = 'info') {
   const id = ++toastNumber;
-  update({ toasts: [...state.toasts.slice(-2), { id, text, kind }] });
+  update({ toasts: [...state.toasts.filter((one) => one.kind === 'error').slice(-2), { id, text, kind }] });
   setTimeout(() => dismiss(id), kind === 'error' ? 12000 : 4000);
 }
 

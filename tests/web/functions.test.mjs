@@ -68,6 +68,9 @@ test('axes end in nice numbers', () => {
 test('errors are told by their extended info', () => {
   const info = { Message: 'VM a is running.' };
   assert.equal(errorText({ error: { message: 'See below.', '@Message.ExtendedInfo': [info, info] } }, 409), 'VM a is running.');
+  const own = { MessageId: 'Innkeeper.1.0.Refused', Message: 'the description of VM a names it' };
+  assert.equal(errorText({ error: { '@Message.ExtendedInfo': [own, { MessageId: 'Base.1.19.ResourceInUse', Message: 'In use.' }] } }, 409),
+    'The description of VM a names it.');
   assert.equal(errorText({ error: { message: 'No.' } }, 400), 'No.');
   assert.match(errorText(undefined, 403), /may not/);
   assert.match(errorText(undefined, 418), /418/);
