@@ -106,4 +106,17 @@ def console_reconnects(browser, mock):
     check(screen(browser).count("busybox shell") == 1, "the former text is there twice")
 
 
-CASES = (console, console_terminal, console_writers, console_reconnects)
+def console_of_an_ended_session(browser, mock):
+    """The browser itself must not ask for a password when the console is opened again."""
+    log_in(browser, mock)
+    go(browser, "vm/web-front/console")
+    wait_screen(browser, "busybox shell")
+    mock.sessions.clear()
+    mock.sockets[-1].shutdown(2)
+    browser.element(".notice", "Your session has ended")
+    browser.fill("input[name=password]", "secret")
+    browser.click("button", "Log in")
+    wait_screen(browser, "busybox shell")
+
+
+CASES = (console, console_terminal, console_writers, console_reconnects, console_of_an_ended_session)
