@@ -97,11 +97,13 @@ function Remove({ system }) {
 }
 
 export function Settings({ system }) {
-  const { Description: described = {} } = ours(system);
+  const { Description: described = {}, Sched: sched = {} } = ours(system);
+  const { BootSourceOverrideEnabled: enabled, HttpBootUri: url } = system.Boot || {};
   return (
     <div class="columns two even">
-      <Override system={system} />
-      <Share system={system} />
+      {/* By their keys, the forms begin anew when somebody else, or a start, has changed what they show. */}
+      <Override key={`${enabled} ${url}`} system={system} />
+      <Share key={`${sched.Weight} ${sched.Cap}`} system={system} />
       <section class="card">
         <h2>Described as</h2>
         <Facts rows={[

@@ -74,6 +74,8 @@ class Vm:
     def start(self):
         self.state = "running"
         self.starting = False
+        if self.boot["BootSourceOverrideEnabled"] == "Once":
+            self.boot["BootSourceOverrideEnabled"] = "Disabled"
         self.cpu_time = self.steal = self.exits = 0.0
         self.stop_reason = ""
         self.output(BANNER.encode())

@@ -196,6 +196,7 @@ def settings(browser, mock):
     browser.element(".heading .pill", "Starting")
     browser.element(".tasks li", "for vm staging")
     browser.element(".heading .pill", "Running")
+    browser.wait("document.querySelector('select[name=enabled]').value === 'Disabled'", "the override to be used up")
     check(browser.run("[...document.querySelectorAll('button')].find(b => b.textContent.includes('Delete')).disabled"),
           "a running machine can be deleted")
     go(browser, "vm/unikernel/settings")
