@@ -507,6 +507,7 @@ def all_cases():
     import cases_machine
     import cases_net
     import cases_page
+    import cases_redfish
     import cases_tls
 
     yield "linux: bzImage, latest CPU", linux(ACCELERATED)
@@ -553,6 +554,7 @@ def all_cases():
     yield from cases_access.all_cases()
     yield from cases_http.all_cases()
     yield from cases_page.all_cases()
+    yield from cases_redfish.all_cases()
     yield "console: commands", console_commands
     yield "console: many VMs", console_many
     yield "boot: BIOS, Bochs", boot_bios_bochs
