@@ -31,9 +31,9 @@ def run(system):
     """On, paused, on, off."""
     system.reset_system(sushy.RESET_TYPE_ON)
     wait_for(system, sushy.SYSTEM_POWER_STATE_ON)
-    system.reset_system(sushy.RESET_TYPE_PAUSE)
+    system.reset_system(sushy.ResetType.PAUSE)
     wait_for(system, sushy.PowerState.PAUSED)
-    system.reset_system(sushy.RESET_TYPE_RESUME)
+    system.reset_system(sushy.ResetType.RESUME)
     wait_for(system, sushy.SYSTEM_POWER_STATE_ON)
     system.reset_system(sushy.RESET_TYPE_FORCE_OFF)
     wait_for(system, sushy.SYSTEM_POWER_STATE_OFF)

@@ -112,7 +112,8 @@ static void get_file(struct redfish_call *call, struct redfish_target *target)
     char uri[128];
 
     redfish_header(call, SCHEMA_JSON_SCHEMA_FILE, type->name, type->name);
-    json_add_format(&call->json, "Schema", "#%s%s%s", type->name, dot, type->version);
+    json_add_format(&call->json, "Schema", "#%s%s%s.%s", type->name, dot, type->version,
+                    type->name);
     json_add_array(&call->json, "Languages");
     json_put_string(&call->json, "en");
     json_end_array(&call->json);

@@ -1,6 +1,5 @@
 /*
- * The types of our resources, with the versions of their schemas; DMTF's bundle 2022.1 has them all
- * but our own.
+ * The types of our resources, with the versions of their schemas as of 2022.
  */
 #ifndef MANAGE_REDFISH_SCHEMAS_H
 #define MANAGE_REDFISH_SCHEMAS_H

@@ -226,7 +226,9 @@ def ansible(machine):
             said = run(["ansible-playbook", "vm.yml", "-e", json.dumps({
                 "host": f"localhost:{client.managed.port}", "user": "admin", "password": ADMIN,
                 "image": "shutdown.elf", "cmdline": "spin", "run": machine == "bochs",
-                "url": server.url + "/image"})])
+                "url": server.url + "/image"})]
+                # Each of its requests has a connection of its own.
+                + (["--skip-tags", "look"] if machine == "bochs" else []))
         check(re.search(r"localhost +: ok=\d+ .*unreachable=0 +failed=0", said), said)
         check(client.get(ROOT + "/Systems")["Members"] == [], "it was not deleted")
     return case
@@ -242,7 +244,7 @@ def redfishtool(context):
     client.expect(201, "POST", ROOT + "/Systems", description("vm"))
     check('"Name": "vm"' in tool("Systems", "-I", "vm"), "the system")
     check('"vm"' in tool("Systems", "list", login=("-A", "Session")), "with a session")
-    check("TotalCores" in tool("Systems", "-I", "vm", "Processors", "-1"), "its processor")
+    check("Processors/CPU" in tool("Systems", "-I", "vm", "Processors"), "its processor")
     tool("Systems", "-I", "vm", "reset", "ForceOff")
     tool("raw", "PATCH", ROOT + "/Systems/vm", "-d",
          '{"Boot": {"HttpBootUri": "http://10.0.2.2/x", "BootSourceOverrideTarget": "UefiHttp"}}')
@@ -259,7 +261,7 @@ def redfishtool(context):
     check(client.get(ROOT + "/SessionService")["SessionTimeout"] == 600, "SessionTimeout")
     for thing in ("Managers", "Chassis"):
         check("innkeeper" in tool(thing, "list"), thing)
-    check("52:54:00:12:34:56" in tool("Managers", "-I", "innkeeper", "EthernetInterfaces", "-1"),
+    check("EthernetInterfaces/1" in tool("Managers", "-I", "innkeeper", "EthernetInterfaces"),
           "the interface")
 
 
