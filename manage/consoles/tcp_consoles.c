@@ -54,6 +54,11 @@ static struct listener *find_listener(uint64_t vm, bool telnet)
     return NULL;
 }
 
+uint16_t tcp_console_port(uint64_t vm, bool telnet)
+{
+    return find_listener(vm, telnet) ? (uint16_t)(bases[telnet] + vm) : 0;
+}
+
 static struct tcp_pcb *listen_at(uint16_t port)
 {
     struct tcp_pcb *pcb = tcp_new_ip_type(IPADDR_TYPE_ANY);

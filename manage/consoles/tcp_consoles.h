@@ -11,10 +11,16 @@
 #ifndef MANAGE_CONSOLES_TCP_CONSOLES_H
 #define MANAGE_CONSOLES_TCP_CONSOLES_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 /** Reads the settings; what is wrong is logged. */
 void tcp_consoles_start(const char *cmdline);
 
 /** Goes on: when something has come from a console or a client, and a few times a second. */
 void tcp_consoles_run(void);
+
+/** The port of a VM's console, by telnet or without any protocol; 0: there is none. */
+uint16_t tcp_console_port(uint64_t vm, bool telnet);
 
 #endif

@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "manage/consoles/tcp_consoles.h"
 #include "manage/redfish/resources.h"
 #include "manage/redfish/schemas.h"
 
@@ -120,6 +121,21 @@ static void put_hardware(struct redfish_call *call, const struct vm_description 
     json_add_object(json, "MemorySummary");
     json_add_decimal(json, "TotalSystemMemoryGiB", description->memory / KIB * 1000 / (KIB * KIB),
                      3);
+    json_end_object(json);
+}
+
+/* What Redfish knows of consoles; ours by WebSocket is Oem's. */
+static void put_console(struct json_writer *json, uint64_t vm)
+{
+    uint16_t port = tcp_console_port(vm, true);
+
+    json_add_object(json, "SerialConsole");
+    json_add_object(json, "Telnet");
+    json_add_bool(json, "ServiceEnabled", port != 0);
+    if (port != 0) {
+        json_add_number(json, "Port", port);
+    }
+    json_end_object(json);
     json_end_object(json);
 }
 
@@ -265,6 +281,7 @@ static void get_system(struct redfish_call *call, struct redfish_target *target)
     put_state(call, vm);
     put_boot(json, &vm->boot);
     put_hardware(call, &vm->description);
+    put_console(json, vm->id);
     redfish_link(call, "Processors", "Systems/%s/Processors", name);
     redfish_link(call, "Memory", "Systems/%s/Memory", name);
     redfish_link(call, "EthernetInterfaces", "Systems/%s/EthernetInterfaces", name);

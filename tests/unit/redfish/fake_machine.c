@@ -7,6 +7,7 @@
 
 #include "guest/description.h"
 #include "kernel/time.h"
+#include "manage/consoles/tcp_consoles.h"
 
 #define SECOND UINT64_C(1000000000)
 
@@ -16,6 +17,11 @@ struct fake_upload {
     char name[DESCRIPTION_MODULE_NAME_SIZE];
     uint64_t size;
 };
+
+uint16_t tcp_console_port(uint64_t vm, bool telnet)
+{
+    return telnet && fake.telnet_base != 0 ? (uint16_t)(fake.telnet_base + vm) : 0;
+}
 
 uint64_t time_from_tsc(uint64_t tsc)
 {

@@ -25,6 +25,7 @@ struct fake_machine {
     int refuse; /* what everything that changes something returns, if it is not 0 */
     unsigned changes;
     bool powered_off, was_reset;
+    uint16_t telnet_base; /* 0: off */
 };
 
 extern struct fake_machine fake;

@@ -52,6 +52,11 @@ static void description(void **state)
     assert_value("Oem/Innkeeper/VcpuStatistics/0/Cpu", "null");
     assert_null(value_at("Oem/Innkeeper/StartedAt"));
 
+    assert_value("SerialConsole/Telnet/ServiceEnabled", "false");
+    fake.telnet_base = 2300;
+    assert_int_equal(get(IDLE), 200);
+    assert_value("SerialConsole/Telnet/Port", "2302");
+
     /* Nobody knows the date. */
     fake.host.wall_clock = fake.host.uptime;
     assert_int_equal(get(LINUX), 200);
