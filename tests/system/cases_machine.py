@@ -4,6 +4,7 @@ import http.client
 import http.server
 import json
 import os
+import re
 import socket
 import threading
 import time
@@ -369,11 +370,61 @@ def actions(context):
         time.sleep(0.1)
 
 
+def at_once(context):
+    """The network and the console deal with VMs at the same time, also with the same one."""
+    with open(build.find_module("shutdown.elf", {}), "rb") as file:
+        image = file.read()
+    manager = Manager(context, "bochs", memory=1024, cpus=2, vms=described(
+        context, vm("mine", "life.elf", "", autostart=False)))
+    box = manager.box
+    stop = threading.Event()
+    seen = set()
+    manager.ask("PUT", IMAGES + "/image", image, status=201)
+
+    def network():
+        rounds = 0
+        while not stop.is_set():
+            seen.add(manager.ask("POST", REDFISH + "/Systems", {
+                "name": "theirs", "memory": "8M",
+                "multiboot": {"image": "image", "cmdline": "spin"}}).status)
+            for name, kind in (("theirs", "On"), ("mine", "On"), ("theirs", "PowerCycle"),
+                               ("mine", "Pause"), ("mine", "ForceOff"), ("theirs", "ForceOff")):
+                seen.add(manager.reset(name, kind, None).status)
+            manager.ask("DELETE", REDFISH + "/Systems/" + ("theirs", "mine")[rounds % 2])
+            rounds += 1
+        return rounds
+
+    before = None
+    for _ in range(2):
+        thread = threading.Thread(target=network, daemon=True)
+        stop.clear()
+        thread.start()
+        end = time.monotonic() + 20
+        while time.monotonic() < end:
+            for line in ("define mine", "start mine", "vms", "attach theirs", "kill theirs",
+                         "vcpus", "reset mine", "exits mine", "delete theirs", "kill mine"):
+                box.send(line + "\r\x1d0")
+                time.sleep(0.1)
+        stop.set()
+        thread.join(60)
+        check(not thread.is_alive(), "a request has no answer")
+        for name in ("theirs", "mine"):
+            manager.reset(name, "ForceOff", None)
+            manager.ask("DELETE", REDFISH + "/Systems/" + name)
+        check(manager.get("/Systems")["Members"] == [], "a VM is left")
+        if before is None:
+            before = manager.memory()
+    check(seen <= {201, 204, 404, 409}, f"answers: {seen}")
+    check(manager.memory() == before, f"memory: {before} before, {manager.memory()} after")
+    check(not re.search(PANIC, box.text), "it is broken")
+
+
 def all_cases():
     yield "machine: 200 cycles on one CPU", cycles("shutdown.elf", "spin", 2, 1)
     yield "machine: 200 cycles on four CPUs", cycles("shutdown.elf", "spin", 2, 4)
     yield "machine: boot by URL", boot_by_url
     yield "machine: Linux by URL", linux_by_url
     yield "machine: actions", actions
+    yield "machine: console and network at once", at_once
     yield "machine: fetching", fetching
     yield "machine: 200 uploads", uploads
