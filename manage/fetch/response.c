@@ -87,12 +87,13 @@ static bool read_length(struct response *response, const char *value)
 static bool read_field(struct response *response)
 {
     char *colon = strchr(response->line, ':');
-    const char *value = colon + 1;
+    const char *value;
 
     if (!colon || colon == response->line) {
         return fail(response, "the server sends a header field without a name");
     }
     *colon = '\0';
+    value = colon + 1;
     while (*value == ' ' || *value == '\t') {
         value++;
     }
