@@ -4,6 +4,7 @@
 
 #include <lwip/altcp.h>
 #include <lwip/ip_addr.h>
+#include <lwip/stats.h>
 #include <lwip/tcp.h>
 
 #include "kernel/memory/heap.h"
@@ -22,19 +23,42 @@ struct link {
     struct http_connection *connection;
 };
 
+static bool is_half_used(unsigned pool, unsigned size)
+{
+    return lwip_stats.memp[pool]->used > size / 2;
+}
+
+/* When half of what lwIP has is in use, what is on its way to each client is no more than one
+ * piece: clients that take nothing would have all of it otherwise, and new ones not even get TCP's
+ * first answer. */
+static bool is_scarce(void)
+{
+    return lwip_stats.mem.used > MEM_SIZE / 2 || is_half_used(MEMP_TCP_SEG, MEMP_NUM_TCP_SEG);
+}
+
+/* Bytes that can be handed on now. */
+static size_t room(struct altcp_pcb *pcb)
+{
+    if (is_scarce() && altcp_sndqueuelen(pcb) > 0) {
+        return 0;
+    }
+    return LWIP_MIN(altcp_sndbuf(pcb), PIECE_MAX);
+}
+
 static size_t send(void *context, const void *bytes, size_t length, bool constant)
 {
     struct altcp_pcb *pcb = ((struct link *)context)->pcb;
     const char *next = bytes;
     size_t sent = 0;
+    /* What is not copied takes from a pool that is smaller than what copies take. */
+    bool copy = !constant || is_half_used(MEMP_PBUF, MEMP_NUM_PBUF);
 
     while (sent < length) {
-        size_t piece = LWIP_MIN(length - sent, PIECE_MAX);
+        size_t piece = LWIP_MIN(length - sent, room(pcb));
 
-        piece = LWIP_MIN(piece, altcp_sndbuf(pcb));
         /* Without memory for it: some comes back when something is acknowledged. */
-        if (piece == 0 || altcp_write(pcb, next + sent, (u16_t)piece,
-                                      constant ? 0 : TCP_WRITE_FLAG_COPY) != ERR_OK) {
+        if (piece == 0 ||
+            altcp_write(pcb, next + sent, (u16_t)piece, copy ? TCP_WRITE_FLAG_COPY : 0) != ERR_OK) {
             break;
         }
         sent += piece;

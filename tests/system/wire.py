@@ -84,11 +84,13 @@ class Wire:
 
 
 class Client:
-    """One TCP connection, on a wire that loses nothing; it repeats its SYN as others do."""
+    """One TCP connection, on a wire that loses nothing; it repeats its SYN as others do. One that is
+    deaf takes nothing of what is sent to it."""
 
-    def __init__(self, wire, source, port, machine_port):
+    def __init__(self, wire, source, port, machine_port, deaf=False):
         self.wire = wire
         self.address = (source, port, machine_port)
+        self.deaf = deaf
         self.sequence = 1000
         self.next = None  # byte that is to come; once connected
         self.got = b""
@@ -106,7 +108,7 @@ class Client:
         elif flags & SYN and self.next is None:
             self.next = sequence + 1
             self.send(ACK)
-        elif self.next is not None and sequence == self.next and (data or flags & FIN):
+        elif self.next is not None and sequence == self.next and not self.deaf and (data or flags & FIN):
             self.got += data
             self.ended |= flags & FIN != 0
             self.next += len(data) + (flags & FIN != 0)
