@@ -197,8 +197,7 @@ void tls_connection_finish(struct tls_connection *connection)
     altcp_free(upper); /* and with it, tls_connection_drop */
 }
 
-/* It cannot go on. */
-static void fail(struct tls_connection *connection)
+void tls_connection_fail(struct tls_connection *connection)
 {
     altcp_err_fn tell = connection->open ? connection->upper->err : NULL;
     void *argument = connection->upper->arg;
@@ -219,7 +218,7 @@ static err_t handshake(struct tls_connection *connection)
         return ERR_OK;
     }
     if (result != 0) {
-        fail(connection);
+        tls_connection_fail(connection);
         return ERR_OK;
     }
     connection->open = true;
@@ -289,7 +288,7 @@ static bool receive(struct tls_connection *connection, err_t *error)
     if (result == 0 || result == MBEDTLS_ERR_SSL_PEER_CLOSE_NOTIFY) {
         *error = tell_closed(connection);
     } else {
-        fail(connection);
+        tls_connection_fail(connection);
     }
     return false;
 }

@@ -64,6 +64,8 @@ bool tls_connection_flush(struct tls_connection *connection);
 void tls_connection_open_window(struct tls_connection *connection);
 /** Closes the lower connection and frees the upper one; what has been sent still arrives. */
 void tls_connection_finish(struct tls_connection *connection);
+/** It cannot go on: likewise, and the upper one's owner is told if there is one yet. Entered. */
+void tls_connection_fail(struct tls_connection *connection);
 /** The upper one is gone: the connection too, with its last leave. */
 void tls_connection_drop(struct tls_connection *connection);
 

@@ -44,7 +44,13 @@ static err_t lower_received(void *argument, struct altcp_pcb *lower, struct pbuf
             connection->encrypted = packet;
         }
     }
-    return tls_connection_leave(connection, tls_connection_advance(connection));
+    error = tls_connection_advance(connection);
+    /* When both sides have ended it TCP forgets it in its time without a word: so nobody keeps it,
+     * whatever has not been taken. */
+    if (connection->upper && connection->shut && connection->peer_closed) {
+        tls_connection_fail(connection);
+    }
+    return tls_connection_leave(connection, error);
 }
 
 /* The server has closed it: when all is sent it is at its end. */
