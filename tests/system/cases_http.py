@@ -344,6 +344,27 @@ def deaf_to_tcp(context):
     check(not re.search(PANIC, box.text), "it panicked")
 
 
+def out_of_order(context):
+    """Clients that leave a gap in what they send, which is kept until the gap is filled, leave room
+    for what others send."""
+    wired = wire.Wire()
+    box = context.boot("qemu", nic="e1000e", memory=512, wire=wired.ports(),
+                       cmdline=f"{account()} http {wire.OPTION}")
+    box.expect(r"tls: self-made certificate", 60, reject=PANIC)
+    for number in range(30):
+        client = wire.Client(wired, "10.6.0.2", 5000 + number, 80)
+        check(client.connect(10), "no connection beside clients with gaps")
+        client.sequence += 1
+        for _ in range(15):
+            client.send(wire.ACK | wire.PSH, bytes(1400))
+    for number in range(5):
+        client = wire.Client(wired, "10.6.0.1", 20000 + number, 80)
+        check(client.connect(10), "no connection beside clients with gaps")
+        client.send(wire.ACK | wire.PSH, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        check(client.receive(b"</html>", 10), f"the page: {client.got[:100]}")
+    check(not re.search(PANIC, box.text), "it panicked")
+
+
 def slow_reader(context):
     """Clients that ask and never read take a bounded part of the memory, and are cut off."""
     server = Server(context, "qemu")
@@ -391,5 +412,6 @@ def all_cases():
     yield "http: half-open connections", half_open
     yield "http: deaf clients", slow_reader
     yield "http: clients deaf to TCP", deaf_to_tcp
+    yield "http: segments out of order", out_of_order
     yield "http: requests, Bochs", requests_bochs
     yield "http: requests, QEMU", requests_qemu

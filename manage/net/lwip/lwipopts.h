@@ -59,7 +59,7 @@
 #define TCP_SND_QUEUELEN                   64
 #define TCP_LISTEN_BACKLOG                 1
 #define TCP_DEFAULT_LISTEN_BACKLOG         16
-#define TCP_OOSEQ_MAX_PBUFS                16 /* for each connection */
+#define TCP_OOSEQ_MAX_PBUFS                6 /* for each connection, so that not all are taken */
 #define LWIP_TCP_KEEPALIVE                 1
 #define SO_REUSE                           1
 #define LWIP_RANDOMIZE_INITIAL_LOCAL_PORTS 1
