@@ -239,7 +239,9 @@ static void put_statistics(struct json_writer *json, const struct machine_vm *vm
     json_add_number(json, "StealTimeNanoseconds", vm->steal_time);
     json_add_number(json, "ConsoleBytes", vm->console_bytes);
     json_add_number(json, "Exits", exits);
-    put_exits(json, vm->description.name);
+    if (exits > 0) {
+        put_exits(json, vm->description.name);
+    }
     put_vcpus(json, vm);
     json_stable(json);
 }
