@@ -10,6 +10,8 @@
 /* A VM whose power is cut is gone within a moment, unless its CPUs are very busy. */
 #define END_PATIENCE_NS UINT64_C(200000000)
 #define END_POLL_NS     UINT64_C(1000000)
+/* A guest that was asked to shut down and does so later than that does it for another reason. */
+#define SHUT_DOWN_PATIENCE_NS UINT64_C(300000000000)
 
 struct managed_vm *machine_wait_for_end(struct managed_vm *vm)
 {
@@ -29,6 +31,7 @@ struct managed_vm *machine_wait_for_end(struct managed_vm *vm)
 static int start_after_end(struct managed_vm *vm, char *reason, size_t size)
 {
     vm->start_again = true;
+    vm->start_again_until = UINT64_MAX;
     vm = machine_wait_for_end(vm);
     if (!vm) {
         snprintf(reason, size, "it was deleted");
@@ -63,6 +66,7 @@ static int shut_down_and_start(struct managed_vm *vm, char *reason, size_t size)
     int error = vms_press_power_button(vm, reason, size);
 
     vm->start_again = error == 0;
+    vm->start_again_until = time_ns() + SHUT_DOWN_PATIENCE_NS;
     return error;
 }
 

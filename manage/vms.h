@@ -31,12 +31,13 @@ struct managed_vm {
     uint64_t id; /* no other VM ever had it */
     struct vm_description description;
     struct console console;
-    struct vm *vm;            /* NULL: it is not started */
-    struct image_set *images; /* of a started VM */
-    struct vm_past *past;     /* NULL: it has not ended, or there was no memory to keep it */
-    uint64_t starts;          /* how often */
-    uint64_t started_at;      /* ns since boot */
-    bool start_again;         /* when it has ended */
+    struct vm *vm;              /* NULL: it is not started */
+    struct image_set *images;   /* of a started VM */
+    struct vm_past *past;       /* NULL: it has not ended, or there was no memory to keep it */
+    uint64_t starts;            /* how often */
+    uint64_t started_at;        /* ns since boot */
+    bool start_again;           /* when it has ended, if that is not later than: */
+    uint64_t start_again_until; /* ns since boot */
     struct machine_boot boot;
     struct image *next;  /* what it is started from the next time instead; NULL: as described */
     uint64_t watched_at; /* ns since boot: when a reader last began to wait for more */

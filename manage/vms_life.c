@@ -155,6 +155,7 @@ int vms_reset(struct managed_vm *vm, char *reason, size_t size)
 
 int vms_press_power_button(struct managed_vm *vm, char *reason, size_t size)
 {
+    vm->start_again = false; /* a restart that was asked for before and did not come */
     return control(vm, vm_press_power_button, "power button pressed", "it does not run any more",
                    reason, size);
 }
@@ -262,6 +263,10 @@ void vms_release(struct managed_vm *vm)
     events_post(MACHINE_EVENT_VM_STATE, vm->description.name, "ended: %s", vm->stop_reason);
     if (vm->start_again) {
         vm->start_again = false;
+        if (time_ns() > vm->start_again_until) {
+            vms_set_next(vm, NULL);
+            return; /* it ends for a reason of its own */
+        }
         if (vms_start(vm, reason, sizeof(reason)) != 0) {
             log_error("vm %s: not started again: %s", vm->description.name, reason);
             events_post(MACHINE_EVENT_VM_STATE, vm->description.name, "not started again: %s",

@@ -75,6 +75,12 @@ def selftest(kind, pattern, uefi=False):
     return case
 
 
+def selftest_threads(context):
+    """Wake-ups, sleeps, ends and the mutex, on several CPUs."""
+    box = context.boot("bochs", cmdline="selftest=threads", cpus=4)
+    box.expect(r"selftest threads: passed on 4 CPUs", 200, reject=PANIC + "|selftest.*FAILED")
+
+
 SELFTESTS = {
     "fault-write-text": "page fault",
     "fault-write-text-alias": "page fault",
@@ -569,6 +575,7 @@ def all_cases():
     yield "boot: power off", power_off
     yield "guest: bench", bench_guest
     yield "boot: no long mode", boot_no_long_mode
+    yield "boot: threads", selftest_threads
     for kind, pattern in SELFTESTS.items():
         yield f"boot: {kind}", selftest(kind, pattern)
     yield "boot: fault-null, UEFI", selftest("fault-null", SELFTESTS["fault-null"], uefi=True)
