@@ -12,8 +12,10 @@
 /* More than what a client can send before it is told that some of it is taken. */
 #define INPUT_MAX 65536u
 
-/* A request's header may be on its way for that long before it has to make way for a new client. */
-#define HEADER_GRACE_NS HTTP_SECOND
+/* A request's header may be on its way for that long before it has to make way for a new client;
+ * body and answer of somebody without an account for that long. */
+#define HEADER_GRACE_NS   HTTP_SECOND
+#define STRANGER_GRACE_NS (5 * HTTP_SECOND)
 
 static struct http_connection *connections[PLACES];
 static const struct http_route_table *tables;
@@ -66,6 +68,10 @@ static unsigned uselessness(const struct http_connection *connection, uint64_t n
         return now - connection->since >= HEADER_GRACE_NS ? 1 : 0;
     case HTTP_CONTENT:
     case HTTP_ANSWER:
+        return connection->request.who.role == ACCESS_NOBODY &&
+                       now - connection->since >= STRANGER_GRACE_NS
+                   ? 1
+                   : 0;
     case HTTP_STREAM:
     case HTTP_ENDED:
     case HTTP_CUT:

@@ -683,6 +683,49 @@ static void crowd(void **state)
     free(late);
 }
 
+/* Strangers who take their time with bodies and answers make way, too; those with an account do
+ * not. */
+static void crowd_of_strangers(void **state)
+{
+    static struct client crowd[HTTP_CONNECTIONS_MAX];
+    static struct client late[HTTP_CONNECTIONS_MAX];
+
+    (void)state;
+    client_lose(&client);
+    for (unsigned i = 0; i < HTTP_CONNECTIONS_MAX; i++) {
+        client_open(&crowd[i]);
+        if (i == 0) {
+            client_say(&crowd[i], PUT_UPLOAD "Content-Length: 5\r\n\r\n");
+        } else if (i % 2) {
+            client_say(&crowd[i], "POST /body HTTP/1.1\r\n" HOST "Content-Length: 5\r\n\r\n");
+        } else {
+            crowd[i].room = 100;
+            client_say(&crowd[i], GET("/constant") "\r\n");
+        }
+    }
+    client_open(&late[0]);
+    assert_null(late[0].connection);
+    server_wait(6);
+    for (unsigned i = 1; i < HTTP_CONNECTIONS_MAX; i++) {
+        client_open(&late[i]);
+        assert_non_null(late[i].connection);
+        client_say(&late[i], PUT_UPLOAD "Content-Length: 5\r\n\r\n");
+    }
+    for (unsigned i = 1; i < HTTP_CONNECTIONS_MAX; i++) {
+        assert_true(crowd[i].ended);
+        assert_false(late[i].ended);
+    }
+    client_open(&late[0]);
+    assert_null(late[0].connection);
+    assert_false(crowd[0].ended);
+    client_say(&crowd[0], "hello");
+    assert_true(client_got(&crowd[0], "HTTP/1.1 201 ", ""));
+    client_lose(&crowd[0]);
+    for (unsigned i = 1; i < HTTP_CONNECTIONS_MAX; i++) {
+        client_lose(&late[i]);
+    }
+}
+
 /* All answers together have a limit: whoever is too much is told so. */
 static void memory(void **state)
 {
@@ -709,12 +752,18 @@ static void memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(simple),  TEST(no_such),      TEST(pipelined),      TEST(byte_by_byte),
-        TEST(closing), TEST(closing_late), TEST(half_closed),    TEST(malformed),
-        TEST(bodies),  TEST(expectation),  TEST(access),         TEST(origins),
-        TEST(answers), TEST(uploading),    TEST(broken_uploads), TEST(slow_header),
-        TEST(silent),  TEST(slow_body),    TEST(slow_reader),    TEST(deaf),
-        TEST(crowd),   TEST(memory),
+        TEST(simple),         TEST(no_such),
+        TEST(pipelined),      TEST(byte_by_byte),
+        TEST(closing),        TEST(closing_late),
+        TEST(half_closed),    TEST(malformed),
+        TEST(bodies),         TEST(expectation),
+        TEST(access),         TEST(origins),
+        TEST(answers),        TEST(uploading),
+        TEST(broken_uploads), TEST(slow_header),
+        TEST(silent),         TEST(slow_body),
+        TEST(slow_reader),    TEST(deaf),
+        TEST(crowd),          TEST(crowd_of_strangers),
+        TEST(memory),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
