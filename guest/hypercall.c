@@ -119,7 +119,7 @@ __attribute__((noinline)) static enum virt_next handle_test(struct vcpu *vcpu, u
     /* First, so that an event which is injected interrupts the next instruction, not this one. */
     virt->complete_instruction(vcpu->cpu, exit->instruction_length);
     vcpu->cpu->gpr[GPR_RAX] = test_call(vcpu, function);
-    return vcpu_signalled(vcpu) ? VIRT_LEAVE : VIRT_ENTER;
+    return VIRT_ENTER;
 }
 
 enum virt_next vcpu_handle_hypercall(void *context, const struct vm_exit *exit)

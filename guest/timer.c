@@ -3,6 +3,7 @@
 void timer_queue_init(struct timer_queue *queue, uint64_t (*clock)(void *context), void *context)
 {
     queue->first = NULL;
+    queue->changed = false;
     queue->new_first = false;
     queue->clock = clock;
     queue->context = context;
@@ -19,6 +20,7 @@ void timer_cancel(struct timer *timer)
     if (!timer->previous_link) {
         return;
     }
+    timer->queue->changed |= timer->previous_link == &timer->queue->first;
     *timer->previous_link = timer->next;
     if (timer->next) {
         timer->next->previous_link = timer->previous_link;
@@ -36,6 +38,7 @@ void timer_arm(struct timer *timer, uint64_t deadline)
         link = &(*link)->next;
     }
     if (link == &queue->first) {
+        queue->changed = true;
         queue->new_first = true;
     }
     timer->deadline = deadline;
@@ -60,6 +63,7 @@ void timer_run(struct timer_queue *queue, uint64_t now)
     /* The due timers move to a list of their own: what is armed meanwhile goes to the queue and so
      * waits for the next call, and a due timer that another one cancels still finds its links. */
     struct timer *due = queue->first;
+    queue->changed = true;
     queue->first = *end;
     *end = NULL;
     if (queue->first) {

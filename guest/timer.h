@@ -25,7 +25,10 @@ struct timer {
 
 struct timer_queue {
     struct timer *first; /* by deadline */
-    bool new_first;      /* a timer was armed before all others since someone cleared this */
+    /* Since someone cleared them: the first one is another or has another deadline; one was armed
+     * before all others. */
+    bool changed;
+    bool new_first;
     uint64_t (*clock)(void *context);
     void *context;
 };

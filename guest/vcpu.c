@@ -66,8 +66,15 @@ void vcpu_signal(struct vcpu *vcpu, unsigned signal)
     unsigned before = __atomic_fetch_or(&vcpu->signals, signal, __ATOMIC_SEQ_CST);
     struct percpu *cpu;
 
-    if (before || !vcpu->thread || is_own_thread(vcpu)) {
-        return; /* it is going to look, or has nobody who could yet */
+    if (!vcpu->thread) {
+        return; /* nobody could look yet */
+    }
+    if (is_own_thread(vcpu)) {
+        vcpu->cpu->exits_left = 1;
+        return;
+    }
+    if (before) {
+        return; /* it is going to look */
     }
     /* Here the signal is set first and then the CPU read; the vCPU's thread does the opposite. So
      * one of the two sees the other. */
@@ -88,6 +95,13 @@ static void lapic_requested(void *context)
     } else {
         vcpu_signal(vcpu, VCPU_INTERRUPT);
     }
+}
+
+static void lapic_timer_armed(void *context)
+{
+    struct vcpu *vcpu = context;
+
+    vcpu->cpu->exits_left = 1;
 }
 
 static void lapic_nmi(void *context)
@@ -161,6 +175,7 @@ static uint64_t deadline_from_tsc(void *context, uint64_t tsc)
 static const struct lapic_ops lapic_ops = {
     .changed = lapic_changed,
     .requested = lapic_requested,
+    .timer_armed = lapic_timer_armed,
     .nmi = lapic_nmi,
     .init = lapic_init_received,
     .startup = lapic_startup_received,
@@ -512,7 +527,6 @@ static enum vcpu_run_result run(struct vcpu *vcpu)
         if (now >= slice_end) {
             return VCPU_SLICE_OVER;
         }
-        vcpu->timers.new_first = false;
         wanted = earlier(deadline, slice_end);
         if (wanted != alarm) {
             alarm = wanted;

@@ -18,23 +18,6 @@ static void raise_fault(struct vcpu *vcpu, uint8_t vector)
     virt->inject_exception(vcpu->cpu, vector, vector == EXCEPTION_GP, 0);
 }
 
-/* After an exit that may have touched devices: is there nothing to look at, and no earlier timer?
- */
-static bool undisturbed(const struct vcpu *vcpu)
-{
-    return !vcpu_signalled(vcpu) && !vcpu->timers.new_first;
-}
-
-static enum virt_next enter_or_leave(const struct vcpu *vcpu)
-{
-    return undisturbed(vcpu) ? VIRT_ENTER : VIRT_LEAVE;
-}
-
-static enum virt_next advance_or_leave(const struct vcpu *vcpu)
-{
-    return undisturbed(vcpu) ? VIRT_ADVANCE : VIRT_ADVANCE_AND_LEAVE;
-}
-
 static void set_cpuid_answer(struct vcpu *vcpu, const struct cpuid_registers *answer)
 {
     uint64_t *gpr = vcpu->cpu->gpr;
@@ -110,7 +93,7 @@ static enum virt_next handle_cpuid(void *context, const struct vm_exit *exit)
 COLD static enum virt_next refuse_msr(struct vcpu *vcpu)
 {
     raise_fault(vcpu, EXCEPTION_GP);
-    return enter_or_leave(vcpu);
+    return VIRT_ENTER;
 }
 
 static bool read_msr(struct vcpu *vcpu, uint32_t index, uint64_t *value)
@@ -136,7 +119,7 @@ static enum virt_next handle_msr_read(void *context, const struct vm_exit *exit)
     }
     vcpu->cpu->gpr[GPR_RAX] = value & LOW_HALF;
     vcpu->cpu->gpr[GPR_RDX] = value >> 32;
-    return advance_or_leave(vcpu);
+    return VIRT_ADVANCE;
 }
 
 static enum virt_next handle_msr_write(void *context, const struct vm_exit *exit)
@@ -149,7 +132,7 @@ static enum virt_next handle_msr_write(void *context, const struct vm_exit *exit
     if (!write_msr(vcpu, (uint32_t)gpr[GPR_RCX], value)) {
         return refuse_msr(vcpu);
     }
-    return advance_or_leave(vcpu);
+    return VIRT_ADVANCE;
 }
 
 /* The instruction at RIP stopped the VM: say which. */
@@ -197,7 +180,7 @@ static enum virt_next handle_string_io(void *context, const struct vm_exit *exit
     vm_lock_devices(vcpu->vm, vcpu);
     finish_emulation(vcpu, emulate_string_io(&vcpu->emulate, &vcpu->vm->ports, exit));
     vm_unlock_devices(vcpu->vm);
-    return enter_or_leave(vcpu);
+    return VIRT_ENTER;
 }
 
 static enum virt_next handle_io(void *context, const struct vm_exit *exit)
@@ -212,11 +195,8 @@ static enum virt_next handle_io(void *context, const struct vm_exit *exit)
         port_bus_write(ports, exit->io.port, exit->io.size, (uint32_t)vcpu->cpu->gpr[GPR_RAX]);
     }
     vm_unlock_devices(vcpu->vm);
-    if (undisturbed(vcpu)) {
-        return VIRT_ADVANCE;
-    }
     return __atomic_load_n(&vcpu->signals, __ATOMIC_RELAXED) & VCPU_RETRY ? VIRT_LEAVE
-                                                                          : VIRT_ADVANCE_AND_LEAVE;
+                                                                          : VIRT_ADVANCE;
 }
 
 COLD static void map_block(struct vm *vm, uint64_t start, const struct guest_block *block)
@@ -245,14 +225,14 @@ static enum virt_next handle_memory(void *context, const struct vm_exit *exit)
     block = guest_memory_block(&vm->memory, exit->memory.guest_phys, &start);
     if (block) {
         map_block(vm, start, block);
-        return enter_or_leave(vcpu);
+        return VIRT_ENTER;
     }
     vcpu->emulate.guest_phys = exit->memory.guest_phys;
     vcpu->emulate.guest_phys_valid = !exit->memory.page_walk;
     vcpu->emulate.guest_linear = exit->memory.guest_linear;
     vcpu->emulate.guest_linear_valid = exit->memory.linear_valid && !exit->memory.page_walk;
     finish_emulation(vcpu, emulate_instruction(&vcpu->emulate));
-    return enter_or_leave(vcpu);
+    return VIRT_ENTER;
 }
 
 static enum virt_next handle_apic_access(void *context, const struct vm_exit *exit)
@@ -265,7 +245,7 @@ static enum virt_next handle_apic_access(void *context, const struct vm_exit *ex
         access == APIC_ACCESS_LINEAR_READ || access == APIC_ACCESS_LINEAR_WRITE;
     vcpu->emulate.guest_linear_valid = false;
     finish_emulation(vcpu, emulate_instruction(&vcpu->emulate));
-    return enter_or_leave(vcpu);
+    return VIRT_ENTER;
 }
 
 static enum virt_next handle_apic_write(void *context, const struct vm_exit *exit)
@@ -273,7 +253,7 @@ static enum virt_next handle_apic_write(void *context, const struct vm_exit *exi
     struct vcpu *vcpu = context;
 
     lapic_after_hardware_write(&vcpu->lapic, exit->apic_write.offset);
-    return enter_or_leave(vcpu);
+    return VIRT_ENTER;
 }
 
 static enum virt_next handle_apic_eoi(void *context, const struct vm_exit *exit)
@@ -281,7 +261,7 @@ static enum virt_next handle_apic_eoi(void *context, const struct vm_exit *exit)
     struct vcpu *vcpu = context;
 
     lapic_after_hardware_eoi(&vcpu->lapic, exit->apic_eoi.vector);
-    return enter_or_leave(vcpu);
+    return VIRT_ENTER;
 }
 
 static enum virt_next handle_halt(void *context, const struct vm_exit *exit)
@@ -301,13 +281,11 @@ static enum virt_next handle_interrupted(void *context, const struct vm_exit *ex
     return VIRT_LEAVE;
 }
 
-/* The guest can take what waits for it. */
+/* The guest can take what waits for it: the back end decides again. */
 static enum virt_next handle_window(void *context, const struct vm_exit *exit)
 {
-    struct vcpu *vcpu = context;
-
+    (void)context;
     (void)exit;
-    vcpu->cpu->events_changed = true;
     return VIRT_ENTER;
 }
 
@@ -409,7 +387,7 @@ static enum virt_next handle_task_switch(void *context, const struct vm_exit *ex
     struct vcpu *vcpu = context;
 
     finish_emulation(vcpu, emulate_task_switch(&vcpu->emulate, exit));
-    return enter_or_leave(vcpu);
+    return VIRT_ENTER;
 }
 
 static enum virt_next handle_unexpected(void *context, const struct vm_exit *exit)

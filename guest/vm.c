@@ -37,13 +37,6 @@ static const struct block_source frame_blocks = {
     .map = phys_to_virt,
 };
 
-static uint64_t vm_clock(void *context)
-{
-    const struct vm *vm = context;
-
-    return time_ns() - vm->clock_start;
-}
-
 /* Why it cannot be made or started again: for the log, and for whoever asked. */
 static void __attribute__((format(printf, 2, 3))) explain(struct vm *vm, const char *format, ...)
 {
@@ -68,38 +61,6 @@ void vm_request(struct vm *vm, unsigned requests)
     for (unsigned i = 0; i < vm->description.vcpus; i++) {
         vcpu_signal(&vm->vcpus[i], VCPU_LOOK);
     }
-}
-
-void vm_lock_devices(struct vm *vm, struct vcpu *user)
-{
-    struct percpu *cpu = this_cpu();
-
-    /* Only this CPU can make it this CPU. */
-    if (__atomic_load_n(&vm->device_cpu, __ATOMIC_RELAXED) == cpu) {
-        vm->device_depth++;
-        return;
-    }
-    spin_lock(&vm->device_lock);
-    __atomic_store_n(&vm->device_cpu, cpu, __ATOMIC_RELAXED);
-    vm->device_user = user;
-}
-
-void vm_unlock_devices(struct vm *vm)
-{
-    bool new_first = vm->timers.new_first;
-
-    if (vm->device_depth > 0) {
-        vm->device_depth--;
-        return;
-    }
-    vm->timers.new_first = false;
-    __atomic_store_n(&vm->device_deadline, timer_next_deadline(&vm->timers), __ATOMIC_RELAXED);
-    if (new_first) {
-        /* With the lock: without it the VM may stop, and the vCPU's thread end. */
-        vcpu_signal(&vm->vcpus[0], VCPU_LOOK);
-    }
-    __atomic_store_n(&vm->device_cpu, NULL, __ATOMIC_RELAXED);
-    spin_unlock(&vm->device_lock);
 }
 
 void vm_stop(struct vm *vm, const char *format, ...)
@@ -366,11 +327,6 @@ int vm_restart(struct vm *vm)
         virt->vcpu_put(vm->vcpus[i].cpu);
     }
     return load(vm);
-}
-
-void vm_run_timers(struct vm *vm)
-{
-    timer_run(&vm->timers, timer_now(&vm->timers));
 }
 
 bool vm_service_console(struct vm *vm)

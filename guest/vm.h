@@ -148,6 +148,8 @@ void vm_end_pause(struct vm *vm);
 void vm_lock_devices(struct vm *vm, struct vcpu *user);
 void vm_unlock_devices(struct vm *vm);
 
+/** Nanoseconds of the clock of `vm`, a struct vm. Any CPU. */
+uint64_t vm_clock(void *vm);
 /** Runs the devices' timers that are due. */
 void vm_run_timers(struct vm *vm);
 /** Nanoseconds since the kernel booted when the devices' next timer is due; TIMER_NEVER for none.

@@ -101,6 +101,7 @@ void vmx_set_apic_mode(struct virt_vcpu *virt_vcpu, enum virt_apic_mode mode)
     map_access_page(vcpu, mode == APIC_MODE_XAPIC && vcpu->has_apic_access_page &&
                               vmx_controls.features.apic_access_page);
     vcpu->proc2 = vmx_proc2(vcpu) | controls_of_mode(vcpu, mode);
+    vcpu->cpu_delivers = vcpu->proc2 & PROC2_VIRTUAL_INTERRUPT_DELIVERY;
     vmcs_write32(VMCS_PROC2_CONTROLS, vcpu->proc2);
     set_x2apic_msrs(vcpu);
     /* The CPU may have cached how it translates the APIC-access page (SDM vol. 3, 29.4.4.2). */

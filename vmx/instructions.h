@@ -143,13 +143,20 @@ static inline uint64_t exit_read_natural(struct vmcs_field_natural field)
     return exit_vmread(field.encoding);
 }
 
-static inline void exit_write_natural(struct vmcs_field_natural field, uint64_t value)
+static inline void exit_vmwrite(uint32_t encoding, uint64_t value)
 {
     count_vmcs_write();
-    __asm__ volatile("vmwrite %1, %0"
-                     :
-                     : "r"((uint64_t)field.encoding), "rm"(value)
-                     : "cc", "memory");
+    __asm__ volatile("vmwrite %1, %0" : : "r"((uint64_t)encoding), "rm"(value) : "cc", "memory");
+}
+
+static inline void exit_write32(struct vmcs_field32 field, uint32_t value)
+{
+    exit_vmwrite(field.encoding, value);
+}
+
+static inline void exit_write_natural(struct vmcs_field_natural field, uint64_t value)
+{
+    exit_vmwrite(field.encoding, value);
 }
 
 /* INVEPT and INVVPID types (SDM vol. 3, 31.3). */

@@ -11,26 +11,24 @@
 /* Machine checks are the host's (SDM vol. 3, 34.9). #AC and #DB: see reflect.c. */
 #define ALWAYS_INTERCEPTED (1u << EXCEPTION_MC | 1u << EXCEPTION_AC | 1u << EXCEPTION_DB)
 
-static void poll(struct vmx_vcpu *vcpu, struct virt_pending_interrupts *pending)
+static void poll(struct vmx_vcpu *vcpu)
 {
     const struct virt_interrupt_source *source = &vcpu->virt.interrupts;
 
-    source->poll(source->context, pending);
+    source->poll(source->context, &vcpu->pending);
 }
 
 /* Nothing has a part in the decision but an active guest and requests of its local APIC that we
  * deliver: the case that counts, and a short one. */
-static bool only_apic_matters(const struct vmx_vcpu *vcpu,
-                              const struct virt_pending_interrupts *pending)
+static bool only_apic_matters(const struct vmx_vcpu *vcpu)
 {
-    return vcpu->queued.type == VIRT_EVENT_NONE && !vcpu->nmi_pending && !vcpu->inactive &&
-           !pending->pic && !(vcpu->proc2 & PROC2_VIRTUAL_INTERRUPT_DELIVERY);
+    return !vcpu->unusual && !vcpu->pending.pic;
 }
 
 static bool guest_takes_interrupts(void)
 {
-    return takes_interrupts(vmcs_read_natural(VMCS_GUEST_RFLAGS) & RFLAGS_IF,
-                            vmcs_read32(VMCS_GUEST_INTERRUPTIBILITY));
+    return (exit_read_natural(VMCS_GUEST_RFLAGS) & RFLAGS_IF) &&
+           takes_interrupts(true, (uint32_t)exit_read32(VMCS_GUEST_INTERRUPTIBILITY));
 }
 
 /* Blocking that the vCPU has taken over from another is none. */
@@ -45,13 +43,11 @@ static uint32_t own_interruptibility(const struct vmx_vcpu *vcpu)
     return interruptibility;
 }
 
-static void read_injection_input(struct vmx_vcpu *vcpu,
-                                 const struct virt_pending_interrupts *pending,
-                                 struct injection_input *input)
+static void read_injection_input(struct vmx_vcpu *vcpu, struct injection_input *input)
 {
     input->queued = vcpu->queued;
     input->nmi_pending = vcpu->nmi_pending;
-    input->pending = *pending;
+    input->pending = vcpu->pending;
     input->activity = vcpu->inactive ? vmx_get_activity(&vcpu->virt) : ACTIVITY_ACTIVE;
     input->interruptibility = own_interruptibility(vcpu);
     input->interrupts_enabled = vmcs_read_natural(VMCS_GUEST_RFLAGS) & RFLAGS_IF;
@@ -59,7 +55,7 @@ static void read_injection_input(struct vmx_vcpu *vcpu,
                             (vmcs_read_natural(VMCS_GUEST_CR0) & CR0_PE);
     input->virtual_nmis = vmx_controls.features.virtual_nmis;
     input->tpr_shadow = vmx_controls.features.tpr_shadow;
-    input->virtual_interrupt_delivery = vcpu->proc2 & PROC2_VIRTUAL_INTERRUPT_DELIVERY;
+    input->virtual_interrupt_delivery = vcpu->cpu_delivers;
 }
 
 /* Takes what the decision chose away from where it waited. */
@@ -120,37 +116,51 @@ static void set_tpr_threshold(struct vmx_vcpu *vcpu, uint8_t threshold)
     }
 }
 
-static void prepare_apic_interrupt(struct vmx_vcpu *vcpu,
-                                   const struct virt_pending_interrupts *pending)
+/* Has the CPU leave the guest when it can take what waits, if something does. */
+static inline void await(struct vmx_vcpu *vcpu, uint8_t tpr_threshold, uint32_t windows)
 {
-    const struct virt_interrupt_source *source = &vcpu->virt.interrupts;
-    enum apic_decision decision = decide_apic(pending);
-    uint32_t window = 0;
-
-    if (decision == APIC_DELIVER) {
-        if (guest_takes_interrupts()) {
-            source->accept_apic(source->context, (uint8_t)pending->apic_irr);
-            vmcs_write32(VMCS_ENTRY_INTERRUPTION_INFO,
-                         INTERRUPTION_VALID | (uint32_t)pending->apic_irr);
-        } else {
-            window = PROC_INTERRUPT_WINDOW_EXITING;
-        }
-    }
-    set_tpr_threshold(vcpu, decision == APIC_AWAIT_TPR && vmx_controls.features.tpr_shadow
-                                ? (uint8_t)priority_class(pending->apic_irr)
-                                : 0);
-    vmcs_switch_proc(vcpu, PROC_INTERRUPT_WINDOW_EXITING | PROC_NMI_WINDOW_EXITING, window);
+    set_tpr_threshold(vcpu, tpr_threshold);
+    vmcs_switch_proc(vcpu, PROC_INTERRUPT_WINDOW_EXITING | PROC_NMI_WINDOW_EXITING, windows);
 }
 
-static __attribute__((noinline)) void prepare_any_event(
-    struct vmx_vcpu *vcpu, const struct virt_pending_interrupts *pending)
+static inline void prepare_apic_interrupt(struct vmx_vcpu *vcpu)
+{
+    const struct virt_pending_interrupts *pending = &vcpu->pending;
+    const struct virt_interrupt_source *source = &vcpu->virt.interrupts;
+    enum apic_decision decision = decide_apic(pending);
+
+    if (decision == APIC_DELIVER && guest_takes_interrupts()) {
+        await(vcpu, 0, 0);
+        exit_write32(VMCS_ENTRY_INTERRUPTION_INFO,
+                     INTERRUPTION_VALID | (uint32_t)pending->apic_irr);
+        source->accept_apic(source->context, (uint8_t)pending->apic_irr);
+    } else if (decision == APIC_AWAIT_TPR && vmx_controls.features.tpr_shadow) {
+        await(vcpu, (uint8_t)priority_class(pending->apic_irr), 0);
+    } else {
+        await(vcpu, 0, decision == APIC_DELIVER ? PROC_INTERRUPT_WINDOW_EXITING : 0);
+    }
+}
+
+/* A CPU that waits for a start-up IPI hears nothing else: neither interrupts nor the preemption
+ * timer bring it back (SDM vol. 3, 26.2 and 26.5.1). Start-up IPIs come from emulation. */
+static bool waits_for_startup(struct vmx_vcpu *vcpu)
+{
+    return vcpu->inactive && vmx_get_activity(&vcpu->virt) == ACTIVITY_WAIT_FOR_SIPI;
+}
+
+static __attribute__((noinline)) bool prepare_any_event(struct vmx_vcpu *vcpu)
 {
     struct injection_input input;
     struct injection injection;
 
-    read_injection_input(vcpu, pending, &input);
+    if (vcpu->shut_down || waits_for_startup(vcpu)) {
+        vcpu->virt.events_changed = true;
+        return false;
+    }
+    read_injection_input(vcpu, &input);
     decide_injection(&input, &injection);
     accept(vcpu, &injection);
+    vcpu->event_queued = vcpu->queued.type != VIRT_EVENT_NONE;
 
     if (injection.clear_nmi_blocking) {
         vmcs_write32(VMCS_GUEST_INTERRUPTIBILITY, input.interruptibility & ~INTERRUPTIBILITY_NMI);
@@ -164,39 +174,36 @@ static __attribute__((noinline)) void prepare_any_event(
     }
     if (input.virtual_interrupt_delivery) {
         write_interrupt_status(&input, injection.rvi);
-    } else {
-        set_tpr_threshold(vcpu, injection.tpr_threshold);
     }
-    vmcs_switch_proc(vcpu, PROC_INTERRUPT_WINDOW_EXITING | PROC_NMI_WINDOW_EXITING,
-                     (injection.interrupt_window ? PROC_INTERRUPT_WINDOW_EXITING : 0) |
-                         (injection.nmi_window ? PROC_NMI_WINDOW_EXITING : 0));
+    await(vcpu, injection.tpr_threshold,
+          (injection.interrupt_window ? PROC_INTERRUPT_WINDOW_EXITING : 0) |
+              (injection.nmi_window ? PROC_NMI_WINDOW_EXITING : 0));
     vcpu->virt.events_changed |= injection.decide_again;
+    return true;
 }
 
-void vmx_prepare_events(struct vmx_vcpu *vcpu)
+bool vmx_prepare_events(struct vmx_vcpu *vcpu)
 {
-    struct virt_pending_interrupts pending;
 
     vcpu->virt.events_changed = false;
-    poll(vcpu, &pending);
-    if (only_apic_matters(vcpu, &pending)) {
-        prepare_apic_interrupt(vcpu, &pending);
-    } else {
-        prepare_any_event(vcpu, &pending);
+    poll(vcpu);
+    if (__builtin_expect(only_apic_matters(vcpu), 1)) {
+        prepare_apic_interrupt(vcpu);
+        return true;
     }
+    return prepare_any_event(vcpu);
 }
 
 bool vmx_has_deliverable_event(struct virt_vcpu *virt_vcpu)
 {
     struct vmx_vcpu *vcpu = vmx_vcpu(virt_vcpu);
-    struct virt_pending_interrupts pending;
     struct injection_input input;
 
-    poll(vcpu, &pending);
-    if (only_apic_matters(vcpu, &pending) && !vcpu->shut_down) {
-        return decide_apic(&pending) == APIC_DELIVER && guest_takes_interrupts();
+    poll(vcpu);
+    if (only_apic_matters(vcpu)) {
+        return decide_apic(&vcpu->pending) == APIC_DELIVER && guest_takes_interrupts();
     }
-    read_injection_input(vcpu, &pending, &input);
+    read_injection_input(vcpu, &input);
     return vcpu->shut_down || injection_has_deliverable(&input);
 }
 
@@ -205,6 +212,7 @@ void vmx_inject_event(struct virt_vcpu *virt_vcpu, const struct virt_event *even
     struct vmx_vcpu *vcpu = vmx_vcpu(virt_vcpu);
 
     vcpu->queued = *event;
+    vcpu->event_queued = true;
     vcpu->virt.events_changed = true;
 }
 
@@ -220,6 +228,7 @@ void vmx_inject_exception(struct virt_vcpu *virt_vcpu, uint8_t vector, bool has_
         .error_code = error_code,
     };
 
+    vcpu->event_queued = true;
     vcpu->virt.events_changed = true;
     if (!merge_events(&first, &second, &vcpu->queued)) {
         vcpu->queued.type = VIRT_EVENT_NONE;
@@ -255,6 +264,7 @@ void vmx_intercept_exceptions(struct virt_vcpu *virt_vcpu, uint32_t vectors, uin
 void vmx_reset_events(struct vmx_vcpu *vcpu)
 {
     vcpu->queued = (struct virt_event){.type = VIRT_EVENT_NONE};
+    vcpu->event_queued = false;
     vcpu->nmi_pending = 0;
     vcpu->inactive = false;
     vcpu->shut_down = false;

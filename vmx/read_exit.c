@@ -54,6 +54,7 @@ static void requeue_interrupted_event(struct vmx_vcpu *vcpu, const struct vmx_ra
     if ((raw->reason & EXIT_REASON_BASIC_MASK) != EXIT_REASON_TASK_SWITCH) {
         decode_idt_vectoring(raw->idt_vectoring_info, raw->idt_vectoring_error,
                              raw->instruction_length, &vcpu->queued);
+        vcpu->event_queued = true;
         vcpu->virt.events_changed = true;
     }
 }
@@ -161,10 +162,6 @@ static bool read_frequent(struct vmx_vcpu *vcpu, uint32_t reason)
     case EXIT_REASON_APIC_ACCESS:
         return no_delivery() &&
                decode_apic_access_exit(vmcs_read_natural(VMCS_EXIT_QUALIFICATION), exit);
-    case EXIT_REASON_INTERRUPT_WINDOW:
-        decode_plain_exit(reason, 0, exit);
-        vcpu->virt.events_changed = true;
-        return true;
     default:
         return false;
     }
@@ -179,10 +176,17 @@ COLD static void read_other(struct vmx_vcpu *vcpu, uint32_t reason)
 
 void vmx_read_exit(struct vmx_vcpu *vcpu, uint32_t reason)
 {
-    /* Next to the plain exits, which do not come here, port accesses are what guests do most. */
-    if (reason != EXIT_REASON_IO ||
-        !decode_port_exit(vmcs_read_natural(VMCS_EXIT_QUALIFICATION),
-                          vmcs_read32(VMCS_EXIT_INSTRUCTION_LENGTH), &vcpu->exit)) {
-        read_other(vcpu, reason);
+    /* Next to the plain exits, which do not come here, these are what guests do most. */
+    if (reason == EXIT_REASON_IO) {
+        if (decode_port_exit(exit_read_natural(VMCS_EXIT_QUALIFICATION),
+                             (uint32_t)exit_read32(VMCS_EXIT_INSTRUCTION_LENGTH), &vcpu->exit)) {
+            return;
+        }
+    } else if (reason == EXIT_REASON_INTERRUPT_WINDOW) {
+        vcpu->exit.kind = VM_EXIT_INTERRUPT_WINDOW;
+        vcpu->exit.instruction_length = 0;
+        vcpu->virt.events_changed = true;
+        return;
     }
+    read_other(vcpu, reason);
 }

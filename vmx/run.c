@@ -53,22 +53,15 @@ COLD static void refused_entry(struct vmx_vcpu *vcpu)
     handle_no_entry(vcpu, VM_EXIT_ENTRY_FAILURE);
 }
 
-/* Before an entry when something may have to be injected. False: there is nothing to enter. */
-COLD static bool prepare_events(struct vmx_vcpu *vcpu)
+/* There was nothing to enter: why. */
+COLD static void report_no_entry(struct vmx_vcpu *vcpu)
 {
     if (vcpu->shut_down) {
         vcpu->shut_down = false;
         handle_no_entry(vcpu, VM_EXIT_SHUTDOWN);
-        return false;
-    }
-    /* A CPU that waits for a start-up IPI hears nothing else: neither interrupts nor the preemption
-     * timer bring it back (SDM vol. 3, 26.2 and 26.5.1). Start-up IPIs come from emulation. */
-    if (vcpu->inactive && vmx_get_activity(&vcpu->virt) == ACTIVITY_WAIT_FOR_SIPI) {
+    } else {
         handle_no_entry(vcpu, VM_EXIT_INTERRUPTED);
-        return false;
     }
-    vmx_prepare_events(vcpu);
-    return true;
 }
 
 /* What the end of an instruction brings beside the next one, if anything. */
@@ -151,7 +144,11 @@ void vmx_exited(struct virt_vcpu *virt_vcpu)
         leave(vcpu, next);
         return;
     }
-    if (--vcpu->exits_left == 0 || (UNLIKELY(vcpu->virt.events_changed) && !prepare_events(vcpu))) {
+    if (--virt_vcpu->exits_left == 0) {
+        return;
+    }
+    if (UNLIKELY(vcpu->virt.events_changed) && !vmx_prepare_events(vcpu)) {
+        report_no_entry(vcpu);
         return;
     }
     /* Nothing that a handler does takes 2^32 ticks. */
@@ -165,8 +162,9 @@ void vmx_run(struct virt_vcpu *virt_vcpu)
     uint64_t ticks;
     uint64_t now;
 
-    vcpu->exits_left = EXITS_PER_RUN;
-    if (virt_vcpu->events_changed && !prepare_events(vcpu)) {
+    virt_vcpu->exits_left = EXITS_PER_RUN;
+    if (virt_vcpu->events_changed && !vmx_prepare_events(vcpu)) {
+        report_no_entry(vcpu);
         return;
     }
     ticks = rdtsc() - vcpu->exit_tsc;

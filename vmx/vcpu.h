@@ -41,17 +41,24 @@ struct vmx_cpu {
 struct vmx_vcpu {
     struct virt_vcpu virt; /* first: entry.S finds the GPRs at offset 0 */
 
-    uint8_t nmi_pending;
+    union {
+        uint64_t unusual; /* not 0 with any of these */
+        struct {
+            uint8_t nmi_pending;
+            bool shut_down;    /* emulation raised a triple fault: the next entry reports it */
+            bool inactive;     /* the activity state may be other than active */
+            bool event_queued; /* `queued` may hold one */
+            bool cpu_delivers; /* by virtual-interrupt delivery */
+        };
+    };
     bool nmi_blocking_inherited; /* that its VMCS tells of; see vmx_vcpu_load */
-    bool shut_down;              /* emulation raised a triple fault: the next entry reports it */
     uint64_t exit_tsc;           /* host TSC when virt_ops.run was last left by an exit */
     uint32_t exit_tsc_low;       /* its lower half, at the last exit */
     struct vm_exit exit;         /* the last one */
     const virt_exit_handler *exit_handlers;
     void *exit_context;
-    unsigned exits_left; /* until virt_ops.run returns */
     struct virt_event queued;
-    bool inactive; /* the activity state may be other than active */
+    struct virt_pending_interrupts pending; /* when they were last asked for */
 
     struct vmx_cpu *_Atomic cpu; /* on which it is loaded; NULL: on none */
     struct vmx_cpu *last_cpu;    /* whose host state its VMCS holds */
@@ -128,7 +135,7 @@ static inline void vmcs_switch_proc(struct vmx_vcpu *vcpu, uint32_t off, uint32_
 
     if (controls != vcpu->proc) {
         vcpu->proc = controls;
-        vmcs_write32(VMCS_PROC_CONTROLS, controls);
+        exit_write32(VMCS_PROC_CONTROLS, controls);
     }
 }
 
@@ -185,8 +192,9 @@ void vmx_inject_nmi(struct virt_vcpu *vcpu);
 bool vmx_has_deliverable_event(struct virt_vcpu *vcpu);
 void vmx_intercept_exceptions(struct virt_vcpu *vcpu, uint32_t vectors, uint32_t pf_mask,
                               uint32_t pf_match);
-/** Decides on injection and writes what it decided to the VMCS. */
-void vmx_prepare_events(struct vmx_vcpu *vcpu);
+/** Decides on injection and writes what it decided to the VMCS. False if there is nothing to enter:
+ * it shuts down, or waits for a start-up IPI. */
+bool vmx_prepare_events(struct vmx_vcpu *vcpu);
 void vmx_reset_events(struct vmx_vcpu *vcpu);
 
 /* run.c */

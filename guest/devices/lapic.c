@@ -10,20 +10,48 @@ static inline unsigned highest_bit(uint32_t bits)
     return 31u ^ (unsigned)__builtin_clz(bits);
 }
 
-/* Highest vector set in the 256-bit register at `offset`, of which only these words may have bits
- * set; -1 for none. */
-static inline int highest(const struct lapic *lapic, unsigned offset, unsigned words)
+/* IRR, ISR and TMR have a bit for each vector, in words 16 bytes apart: the register `offset`'s. */
+static inline uint32_t *word_address(const struct lapic *lapic, size_t offset, size_t word)
+{
+    return (uint32_t *)(void *)(lapic->page + word * 16 + offset);
+}
+
+static inline uint32_t load(const uint32_t *address)
+{
+    return __atomic_load_n(address, __ATOMIC_RELAXED);
+}
+
+static inline void store(uint32_t *address, uint32_t value)
+{
+    __atomic_store_n(address, value, __ATOMIC_RELAXED);
+}
+
+#define NO_WORD 8u
+
+/* The highest word that is not 0, of those that may be: its number, with its value in *bits;
+ * NO_WORD for none. */
+static inline unsigned highest_word(const struct lapic *lapic, size_t offset, unsigned words,
+                                    uint32_t *bits)
 {
     while (words) {
         unsigned word = highest_bit(words);
-        uint32_t bits = lapic_get(lapic, offset + word * 16);
 
-        if (bits) {
-            return (int)(word * 32 + highest_bit(bits));
+        *bits = load(word_address(lapic, offset, word));
+        if (__builtin_expect(*bits != 0, 1)) {
+            return word;
         }
         words &= ~(1u << word);
     }
-    return -1;
+    return NO_WORD;
+}
+
+/* The highest vector in it, likewise; -1 for none. */
+static inline int highest(const struct lapic *lapic, size_t offset, unsigned words)
+{
+    uint32_t bits;
+    unsigned word = highest_word(lapic, offset, words, &bits);
+
+    return word == NO_WORD ? -1 : (int)(word * 32 + highest_bit(bits));
 }
 
 int lapic_in_service(const struct lapic *lapic)
@@ -31,35 +59,20 @@ int lapic_in_service(const struct lapic *lapic)
     return highest(lapic, LAPIC_ISR, __atomic_load_n(&lapic->isr_words, __ATOMIC_RELAXED));
 }
 
-static unsigned vector_offset(uint8_t vector)
+static inline uint32_t *vector_address(const struct lapic *lapic, size_t offset, unsigned vector)
 {
-    return vector / 32u * 16;
+    return word_address(lapic, offset, vector / 32);
 }
 
-static uint32_t vector_bit(uint8_t vector)
+static inline uint32_t vector_bit(unsigned vector)
 {
     return 1u << (vector % 32);
 }
 
-static bool any_requested(const struct lapic *lapic)
+/* Its bit in irr_words and isr_words. */
+static inline uint8_t vector_word(unsigned vector)
 {
-    uint64_t any = 0;
-
-#pragma GCC unroll 4
-    for (unsigned word = 0; word < 4; word++) {
-        any |= __atomic_load_n(&lapic->requested[word], __ATOMIC_RELAXED);
-    }
-    return any;
-}
-
-/* A word of IRR or ISR has lost a bit: whether `words` still has to name it. */
-static uint8_t words_without(const struct lapic *lapic, uint8_t words, uint8_t vector,
-                             uint32_t left)
-{
-    if (left || lapic->cpu_delivers) {
-        return words;
-    }
-    return (uint8_t)(words & ~(1u << (vector / 32)));
+    return (uint8_t)(1u << (vector / 32));
 }
 
 static void set_irr(struct lapic *lapic, unsigned word, uint32_t bits)
@@ -72,8 +85,10 @@ static void set_irr(struct lapic *lapic, unsigned word, uint32_t bits)
 
 /* Takes over what was requested since the last time. A vector's trigger mode goes to TMR with it,
  * so that its EOI knows whom to tell. */
-static __attribute__((noinline)) void merge(struct lapic *lapic)
+static void merge(struct lapic *lapic)
 {
+    /* First: who requests something sets it last. */
+    (void)__atomic_exchange_n(&lapic->requested_some, false, __ATOMIC_SEQ_CST);
     for (unsigned word = 0; word < 4; word++) {
         if (!__atomic_load_n(&lapic->requested[word], __ATOMIC_RELAXED)) {
             continue;
@@ -103,13 +118,8 @@ static bool lvt_passes_extint(uint32_t lvt)
 
 /* Whether the 8259 pair's INTR reaches the CPU: through a local pin in ExtINT mode, by a message,
  * or past a local APIC that is disabled, whose pin is then the CPU's own INTR. */
-static inline bool extint_pending(const struct lapic *lapic)
+static bool extint_pending(const struct lapic *lapic)
 {
-    if (!(__atomic_load_n(&lapic->lint_level[0], __ATOMIC_RELAXED) |
-          __atomic_load_n(&lapic->lint_level[1], __ATOMIC_RELAXED) |
-          __atomic_load_n(&lapic->extint, __ATOMIC_RELAXED))) {
-        return false;
-    }
     if (lapic_mode(lapic) == APIC_MODE_DISABLED) {
         return __atomic_load_n(&lapic->lint_level[0], __ATOMIC_RELAXED);
     }
@@ -122,28 +132,46 @@ static inline bool extint_pending(const struct lapic *lapic)
     return __atomic_load_n(&lapic->extint, __ATOMIC_RELAXED);
 }
 
-void lapic_pending(struct lapic *lapic, struct virt_pending_interrupts *pending)
+static inline void find_pending(const struct lapic *lapic, bool pic,
+                                struct virt_pending_interrupts *pending)
 {
-    if (any_requested(lapic)) {
-        merge(lapic);
-    }
-    pending->pic = extint_pending(lapic);
+    pending->pic = pic;
     pending->apic_irr = highest(lapic, LAPIC_IRR, lapic->irr_words);
     pending->apic_isr = highest(lapic, LAPIC_ISR, lapic->isr_words);
     pending->tpr = lapic->page[LAPIC_TPR];
 }
 
+/* Out of line, so that the usual case saves and restores no registers for its sake. */
+static __attribute__((noinline)) void find_pending_with_news(
+    struct lapic *lapic, struct virt_pending_interrupts *pending)
+{
+    if (__atomic_load_n(&lapic->requested_some, __ATOMIC_RELAXED)) {
+        merge(lapic);
+    }
+    find_pending(lapic, extint_pending(lapic), pending);
+}
+
+void lapic_pending(struct lapic *lapic, struct virt_pending_interrupts *pending)
+{
+    if (load(&lapic->news)) {
+        find_pending_with_news(lapic, pending);
+    } else {
+        find_pending(lapic, false, pending);
+    }
+}
+
 void lapic_accept(struct lapic *lapic, uint8_t vector)
 {
-    unsigned offset = vector_offset(vector);
-    uint32_t bit = vector_bit(vector);
-    uint32_t left = lapic_get(lapic, LAPIC_IRR + offset) & ~bit;
+    uint32_t *irr = vector_address(lapic, LAPIC_IRR, vector);
+    uint32_t *isr = vector_address(lapic, LAPIC_ISR, vector);
+    uint32_t left = load(irr) & ~vector_bit(vector);
 
-    lapic_set(lapic, LAPIC_IRR + offset, left);
-    lapic->irr_words = words_without(lapic, lapic->irr_words, vector, left);
-    lapic_set(lapic, LAPIC_ISR + offset, lapic_get(lapic, LAPIC_ISR + offset) | bit);
-    __atomic_store_n(&lapic->isr_words, (uint8_t)(lapic->isr_words | 1u << (vector / 32)),
-                     __ATOMIC_RELAXED);
+    store(irr, left);
+    store(isr, load(isr) | vector_bit(vector));
+    if (left == 0 && !lapic->cpu_delivers) {
+        lapic->irr_words &= (uint8_t)~vector_word(vector);
+    }
+    __atomic_store_n(&lapic->isr_words, lapic->isr_words | vector_word(vector), __ATOMIC_RELAXED);
 }
 
 void lapic_accept_extint(struct lapic *lapic)
@@ -151,36 +179,47 @@ void lapic_accept_extint(struct lapic *lapic)
     __atomic_store_n(&lapic->extint, false, __ATOMIC_RELAXED);
 }
 
+static __attribute__((noinline)) void broadcast_eoi(struct lapic *lapic, uint8_t vector)
+{
+    if (!(lapic_get(lapic, LAPIC_SVR) & SVR_SUPPRESS_EOI)) {
+        lapic->ops->eoi(lapic->context, vector);
+    }
+}
+
 void lapic_after_hardware_eoi(struct lapic *lapic, uint8_t vector)
 {
-    if ((lapic_get(lapic, LAPIC_TMR + vector_offset(vector)) & vector_bit(vector)) &&
-        !(lapic_get(lapic, LAPIC_SVR) & SVR_SUPPRESS_EOI)) {
-        lapic->ops->eoi(lapic->context, vector);
+    if (load(vector_address(lapic, LAPIC_TMR, vector)) & vector_bit(vector)) {
+        broadcast_eoi(lapic, vector);
     }
 }
 
 void lapic_priority_changed(struct lapic *lapic)
 {
-    if (lapic->cpu_delivers || lapic->irr_words || any_requested(lapic)) {
+    if (lapic->cpu_delivers || lapic->irr_words ||
+        __atomic_load_n(&lapic->requested_some, __ATOMIC_RELAXED)) {
         lapic->ops->changed(lapic->context);
     }
 }
 
 void lapic_eoi(struct lapic *lapic)
 {
-    int served = lapic_in_service(lapic);
+    uint32_t in_service;
+    unsigned word = highest_word(lapic, LAPIC_ISR, lapic->isr_words, &in_service);
 
-    if (served < 0) {
+    if (word == NO_WORD) {
         return;
     }
-    uint8_t vector = (uint8_t)served;
-    unsigned offset = LAPIC_ISR + vector_offset(vector);
-    uint32_t left = lapic_get(lapic, offset) & ~vector_bit(vector);
+    unsigned bit = highest_bit(in_service);
+    uint32_t left = in_service & ~(1u << bit);
 
-    lapic_set(lapic, offset, left);
-    __atomic_store_n(&lapic->isr_words, words_without(lapic, lapic->isr_words, vector, left),
-                     __ATOMIC_RELAXED);
-    lapic_after_hardware_eoi(lapic, vector);
+    store(word_address(lapic, LAPIC_ISR, word), left);
+    if (left == 0 && !lapic->cpu_delivers) {
+        __atomic_store_n(&lapic->isr_words, lapic->isr_words & (uint8_t) ~(1u << word),
+                         __ATOMIC_RELAXED);
+    }
+    if (__builtin_expect(load(word_address(lapic, LAPIC_TMR, word)) >> bit & 1, 0)) {
+        broadcast_eoi(lapic, (uint8_t)(word * 32 + bit));
+    }
     lapic_priority_changed(lapic);
 }
 
@@ -196,17 +235,29 @@ void lapic_request(struct lapic *lapic, uint8_t vector, bool level)
         __atomic_fetch_and(&lapic->requested_level[word], ~bit, __ATOMIC_RELAXED);
     }
     __atomic_fetch_or(&lapic->requested[word], bit, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&lapic->requested_some, true, __ATOMIC_SEQ_CST);
     lapic->ops->requested(lapic->context);
 }
 
-void lapic_request_own(struct lapic *lapic, uint8_t vector)
+/* Of its own CPU's, edge-triggered: needs no merge. */
+static void request_own(struct lapic *lapic, uint8_t vector)
 {
-    unsigned offset = vector_offset(vector);
-    uint32_t bit = vector_bit(vector);
+    uint32_t *tmr = vector_address(lapic, LAPIC_TMR, vector);
+    uint32_t *irr = vector_address(lapic, LAPIC_IRR, vector);
 
-    lapic_set(lapic, LAPIC_TMR + offset, lapic_get(lapic, LAPIC_TMR + offset) & ~bit);
-    set_irr(lapic, vector / 32, bit);
+    store(tmr, load(tmr) & ~vector_bit(vector));
+    store(irr, load(irr) | vector_bit(vector));
+    lapic->irr_words |= vector_word(vector);
     lapic->ops->changed(lapic->context);
+}
+
+void lapic_send_self_ipi(struct lapic *lapic, uint8_t vector)
+{
+    if (vector < FIRST_LEGAL_VECTOR) {
+        lapic_error(lapic, ESR_SEND_ILLEGAL_VECTOR);
+    } else if (lapic->software_enabled) {
+        request_own(lapic, vector);
+    }
 }
 
 void lapic_error(struct lapic *lapic, uint32_t bits)
@@ -282,7 +333,7 @@ void lapic_timer_event(struct lapic *lapic)
     if (vector < FIRST_LEGAL_VECTOR) {
         lapic_error(lapic, ESR_RECEIVE_ILLEGAL_VECTOR);
     } else {
-        lapic_request_own(lapic, vector);
+        request_own(lapic, vector);
     }
 }
 

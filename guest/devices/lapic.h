@@ -37,6 +37,8 @@ struct lapic_ops {
     /* A request waits to be merged: set what `changed` sets and bring the vCPU out of the guest or
      * out of HLT. Any CPU. */
     void (*requested)(void *context);
+    /* The timer's next expiry is another one. Own CPU. */
+    void (*timer_armed)(void *context);
     /* Events that bypass IRR. Any CPU. */
     void (*nmi)(void *context);
     void (*init)(void *context);
@@ -81,8 +83,15 @@ struct lapic {
     uint8_t irr_words;
     uint8_t isr_words; /* read by any CPU, atomically */
     bool software_enabled;
-    bool extint;        /* an ExtINT message came */
-    bool lint_level[2]; /* the two local interrupt pins */
+    /* Any CPU, atomically. Of frequent exits none has any of these: one look tells. */
+    union {
+        uint32_t news;
+        struct {
+            bool requested_some; /* `requested` is to be looked at */
+            bool extint;         /* an ExtINT message came */
+            bool lint_level[2];  /* the two local interrupt pins */
+        };
+    };
     struct lapic_timer timer;
 };
 
@@ -119,9 +128,9 @@ static inline bool lapic_has_msr(uint32_t index)
         return false;
     }
 }
-/** RDMSR and WRMSR of them. 0, or -EINVAL: the guest gets #GP(0). */
-int lapic_msr_read(struct lapic *lapic, uint32_t index, uint64_t *value);
-int lapic_msr_write(struct lapic *lapic, uint32_t index, uint64_t value);
+/** RDMSR and WRMSR of one of x2APIC mode's. 0, or -EINVAL: the guest gets #GP(0). */
+int lapic_x2apic_read(struct lapic *lapic, uint32_t index, uint64_t *value);
+int lapic_x2apic_write(struct lapic *lapic, uint32_t index, uint64_t value);
 /** IA32_APIC_BASE (0x1b). */
 static inline uint64_t lapic_base_read(const struct lapic *lapic)
 {
@@ -130,8 +139,37 @@ static inline uint64_t lapic_base_read(const struct lapic *lapic)
 /** 0, or -EINVAL (#GP): reserved bits or a transition that SDM vol. 3, 11.12.5 forbids. */
 int lapic_base_write(struct lapic *lapic, uint64_t value);
 /** IA32_TSC_DEADLINE (0x6e0). */
-uint64_t lapic_tsc_deadline_read(const struct lapic *lapic);
+static inline uint64_t lapic_tsc_deadline_read(const struct lapic *lapic)
+{
+    return lapic->timer.tsc_deadline;
+}
 void lapic_tsc_deadline_write(struct lapic *lapic, uint64_t value);
+/** RDMSR and WRMSR of any MSR of the local APIC's; likewise. */
+static inline int lapic_msr_read(struct lapic *lapic, uint32_t index, uint64_t *value)
+{
+    switch (index) {
+    case LAPIC_MSR_BASE:
+        *value = lapic_base_read(lapic);
+        return 0;
+    case LAPIC_MSR_TSC_DEADLINE:
+        *value = lapic_tsc_deadline_read(lapic);
+        return 0;
+    default:
+        return lapic_x2apic_read(lapic, index, value);
+    }
+}
+static inline int lapic_msr_write(struct lapic *lapic, uint32_t index, uint64_t value)
+{
+    switch (index) {
+    case LAPIC_MSR_BASE:
+        return lapic_base_write(lapic, value);
+    case LAPIC_MSR_TSC_DEADLINE:
+        lapic_tsc_deadline_write(lapic, value);
+        return 0;
+    default:
+        return lapic_x2apic_write(lapic, index, value);
+    }
+}
 /** The guest's TSC jumped (its offset changed): re-arms a TSC deadline. */
 void lapic_tsc_changed(struct lapic *lapic);
 /** CR8 holds bits 7:4 of the task priority. */

@@ -206,15 +206,13 @@ void lapic_after_hardware_write(struct lapic *lapic, uint16_t offset)
         lapic_set(lapic, LAPIC_EOI, 0); /* write-only */
         lapic_eoi(lapic);
     } else if (lapic_mode(lapic) == APIC_MODE_X2APIC && aligned == LAPIC_SELF_IPI) {
-        lapic_send_ipi(lapic, (uint32_t)SHORTHAND_SELF << 18 | (value & 0xff), 0);
+        lapic_send_self_ipi(lapic, (uint8_t)value);
     } else {
         write_register(lapic, aligned, value);
     }
 }
 
-/* Kept out of line, so that the other MSRs save and restore no registers for its sake. */
-static __attribute__((noinline)) int read_x2apic(struct lapic *lapic, uint32_t index,
-                                                 uint64_t *value)
+int lapic_x2apic_read(struct lapic *lapic, uint32_t index, uint64_t *value)
 {
     unsigned offset = (index - LAPIC_MSR_FIRST) << 4;
 
@@ -228,29 +226,14 @@ static __attribute__((noinline)) int read_x2apic(struct lapic *lapic, uint32_t i
     return 0;
 }
 
-int lapic_msr_read(struct lapic *lapic, uint32_t index, uint64_t *value)
-{
-    switch (index) {
-    case LAPIC_MSR_BASE:
-        *value = lapic_base_read(lapic);
-        return 0;
-    case LAPIC_MSR_TSC_DEADLINE:
-        *value = lapic_tsc_deadline_read(lapic);
-        return 0;
-    default:
-        return read_x2apic(lapic, index, value);
-    }
-}
-
-/* The bits of an x2APIC register that a write may set; false when it cannot be written. */
+/* The bits of an x2APIC register that a write may set, but for EOI and SELF IPI; false when it
+ * cannot be written. */
 static bool x2apic_writable(unsigned offset, uint64_t *bits)
 {
     switch (offset) {
     case LAPIC_TPR:
-    case LAPIC_SELF_IPI:
         *bits = 0xff;
         return true;
-    case LAPIC_EOI:
     case LAPIC_ESR:
         *bits = 0;
         return true;
@@ -280,44 +263,43 @@ static bool x2apic_writable(unsigned offset, uint64_t *bits)
     }
 }
 
-static int write_x2apic(struct lapic *lapic, uint32_t index, uint64_t value)
+static int write_x2apic_register(struct lapic *lapic, unsigned offset, uint64_t value)
 {
-    unsigned offset = (index - LAPIC_MSR_FIRST) << 4;
     uint64_t writable;
 
-    if (lapic_mode(lapic) != APIC_MODE_X2APIC || !x2apic_writable(offset, &writable) ||
-        (value & ~writable)) {
+    if (!x2apic_writable(offset, &writable) || (value & ~writable)) {
         return -EINVAL;
     }
-    switch (offset) {
-    case LAPIC_EOI:
-        lapic_eoi(lapic);
-        break;
-    case LAPIC_ICR:
+    if (offset == LAPIC_ICR) {
         lapic_set(lapic, LAPIC_ICR, (uint32_t)value & ICR_WRITABLE);
         lapic_set(lapic, LAPIC_ICR + 4, (uint32_t)(value >> 32));
         lapic_send_ipi(lapic, (uint32_t)value, (uint32_t)(value >> 32));
-        break;
-    case LAPIC_SELF_IPI:
-        lapic_send_ipi(lapic, (uint32_t)SHORTHAND_SELF << 18 | (uint32_t)value, 0);
-        break;
-    default:
+    } else {
         write_register(lapic, offset, (uint32_t)value);
-        break;
     }
     return 0;
 }
 
-int lapic_msr_write(struct lapic *lapic, uint32_t index, uint64_t value)
+int lapic_x2apic_write(struct lapic *lapic, uint32_t index, uint64_t value)
 {
+    if (lapic_mode(lapic) != APIC_MODE_X2APIC) {
+        return -EINVAL;
+    }
     switch (index) {
-    case LAPIC_MSR_BASE:
-        return lapic_base_write(lapic, value);
-    case LAPIC_MSR_TSC_DEADLINE:
-        lapic_tsc_deadline_write(lapic, value);
+    case LAPIC_MSR_FIRST + LAPIC_EOI / 16:
+        if (value) {
+            return -EINVAL;
+        }
+        lapic_eoi(lapic);
+        return 0;
+    case LAPIC_MSR_FIRST + LAPIC_SELF_IPI / 16:
+        if (value > 0xff) {
+            return -EINVAL;
+        }
+        lapic_send_self_ipi(lapic, (uint8_t)value);
         return 0;
     default:
-        return write_x2apic(lapic, index, value);
+        return write_x2apic_register(lapic, (index - LAPIC_MSR_FIRST) << 4, value);
     }
 }
 

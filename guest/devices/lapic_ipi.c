@@ -92,8 +92,8 @@ void lapic_send_ipi(struct lapic *lapic, uint32_t icr, uint32_t destination)
     }
     /* IPIs are edge-triggered whatever bit 15 says. */
     if (ICR_SHORTHAND(icr) == SHORTHAND_SELF) {
-        if (delivery_mode == DELIVERY_FIXED && lapic->software_enabled) {
-            lapic_request_own(lapic, vector);
+        if (delivery_mode == DELIVERY_FIXED) {
+            lapic_send_self_ipi(lapic, vector);
         } else {
             lapic_receive(lapic, delivery_mode, vector, false);
         }

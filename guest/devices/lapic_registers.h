@@ -79,8 +79,6 @@ int lapic_in_service(const struct lapic *lapic);
 void lapic_priority_changed(struct lapic *lapic);
 /** Makes `vector` (16 or more) wait for the next merge. Any CPU. */
 void lapic_request(struct lapic *lapic, uint8_t vector, bool level);
-/** Likewise, edge-triggered and by the own CPU, which needs no merge. */
-void lapic_request_own(struct lapic *lapic, uint8_t vector);
 /** Takes what a message or an LVT entry brings. Any CPU. */
 void lapic_receive(struct lapic *lapic, uint8_t delivery_mode, uint8_t vector, bool level);
 /** Records ESR bits and raises the error interrupt. Any CPU. */
@@ -91,6 +89,8 @@ void lapic_local_event(struct lapic *lapic, unsigned offset);
 void lapic_timer_event(struct lapic *lapic);
 /** ICR write: sends an IPI. `destination` as in interrupt_message. */
 void lapic_send_ipi(struct lapic *lapic, uint32_t icr, uint32_t destination);
+/** An IPI to itself, of fixed delivery mode. */
+void lapic_send_self_ipi(struct lapic *lapic, uint8_t vector);
 
 void lapic_timer_init(struct lapic *lapic, struct timer_queue *timers);
 void lapic_timer_reset(struct lapic *lapic);

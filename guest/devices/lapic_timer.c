@@ -21,11 +21,17 @@ static uint64_t period(const struct lapic_timer *timer)
     return timer->initial_count * tick(timer);
 }
 
-static void start(struct lapic_timer *timer, uint64_t deadline)
+static void arm(struct lapic *lapic, uint64_t deadline)
 {
-    timer->running = true;
-    timer->deadline = deadline;
-    timer_arm(&timer->timer, deadline);
+    timer_arm(&lapic->timer.timer, deadline);
+    lapic->ops->timer_armed(lapic->context);
+}
+
+static void start(struct lapic *lapic, uint64_t deadline)
+{
+    lapic->timer.running = true;
+    lapic->timer.deadline = deadline;
+    arm(lapic, deadline);
 }
 
 static void stop(struct lapic_timer *timer)
@@ -56,7 +62,7 @@ static void expire(void *context, uint64_t deadline)
     struct lapic_timer *timer = &lapic->timer;
 
     if (timer->mode == TIMER_MODE_PERIODIC && timer->initial_count) {
-        start(timer, next_reload(timer, deadline));
+        start(lapic, next_reload(timer, deadline));
     } else {
         timer->running = false;
         timer->tsc_deadline = 0;
@@ -100,7 +106,7 @@ void lapic_timer_set_initial_count(struct lapic *lapic, uint32_t count)
     }
     timer->initial_count = count;
     if (count) {
-        start(timer, timer_now(timer->timer.queue) + period(timer));
+        start(lapic, timer_now(timer->timer.queue) + period(timer));
     } else {
         stop(timer);
     }
@@ -115,7 +121,7 @@ void lapic_timer_set_divide(struct lapic *lapic, uint32_t configuration)
 
     timer->divide = 1u << ((code + 1) & 7);
     if (timer->running) {
-        start(timer, timer_now(timer->timer.queue) + count * tick(timer));
+        start(lapic, timer_now(timer->timer.queue) + count * tick(timer));
     }
 }
 
@@ -143,11 +149,6 @@ uint32_t lapic_timer_current_count(const struct lapic *lapic)
     return (uint32_t)((left + tick(timer) - 1) / tick(timer));
 }
 
-uint64_t lapic_tsc_deadline_read(const struct lapic *lapic)
-{
-    return lapic->timer.tsc_deadline;
-}
-
 void lapic_tsc_deadline_write(struct lapic *lapic, uint64_t value)
 {
     struct lapic_timer *timer = &lapic->timer;
@@ -162,7 +163,7 @@ void lapic_tsc_deadline_write(struct lapic *lapic, uint64_t value)
         stop(timer);
         lapic_timer_event(lapic);
     } else {
-        timer_arm(&timer->timer, lapic->ops->deadline_from_tsc(lapic->context, value));
+        arm(lapic, lapic->ops->deadline_from_tsc(lapic->context, value));
     }
 }
 

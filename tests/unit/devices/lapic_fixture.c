@@ -17,6 +17,11 @@ static void on_requested(void *context)
     ((struct test_cpu *)context)->requested++;
 }
 
+static void on_timer_armed(void *context)
+{
+    ((struct test_cpu *)context)->timers_armed++;
+}
+
 static void on_nmi(void *context)
 {
     ((struct test_cpu *)context)->nmis++;
@@ -72,6 +77,7 @@ static uint64_t deadline_from_tsc(void *context, uint64_t tsc)
 static const struct lapic_ops ops = {
     .changed = on_changed,
     .requested = on_requested,
+    .timer_armed = on_timer_armed,
     .nmi = on_nmi,
     .init = on_init,
     .startup = on_startup,

@@ -18,6 +18,7 @@ struct test_cpu {
     uint8_t page[LAPIC_PAGE_SIZE] __attribute__((aligned(4096)));
     unsigned changed;
     unsigned requested;
+    unsigned timers_armed;
     unsigned nmis;
     unsigned inits;
     unsigned startups;

@@ -108,6 +108,7 @@ static void random_operations_match_a_plain_list(void **state)
     uint64_t deadline[TIMERS];
     uint64_t seed = 88172645463325252ull;
     uint64_t now = 0;
+    uint64_t told = TIMER_NEVER;
 
     (void)state;
     for (unsigned i = 0; i < TIMERS; i++) {
@@ -145,6 +146,9 @@ static void random_operations_match_a_plain_list(void **state)
             first = deadline[k] < first ? deadline[k] : first;
         }
         assert_int_equal(timer_next_deadline(&test_time.timers), first);
+        assert_true(test_time.timers.changed || first == told);
+        told = first;
+        test_time.timers.changed = false;
     }
 }
 
