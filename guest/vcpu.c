@@ -154,22 +154,19 @@ static void lapic_mode_changed(void *context, enum virt_apic_mode mode, uint64_t
     virt->set_apic_mode(vcpu->cpu, mode);
 }
 
-static uint64_t guest_tsc(void *context)
-{
-    struct vcpu *vcpu = context;
-
-    return rdtsc() + virt->get_register(vcpu->cpu, REGISTER_TSC_OFFSET);
-}
-
 static uint64_t deadline_from_tsc(void *context, uint64_t tsc)
 {
     struct vcpu *vcpu = context;
-    uint64_t host_tsc = tsc - virt->get_register(vcpu->cpu, REGISTER_TSC_OFFSET);
+    uint64_t offset = virt->get_register(vcpu->cpu, REGISTER_TSC_OFFSET);
+    uint64_t host_tsc = tsc - offset;
 
+    if (rdtsc() + offset >= tsc) {
+        return 0;
+    }
     if (host_tsc > MAX_HOST_TSC) {
         return TIMER_NEVER;
     }
-    return time_from_tsc(host_tsc) + 1 - vcpu->vm->clock_start;
+    return clock_from_tsc(host_tsc) + 1 - vcpu->vm->clock_start;
 }
 
 static const struct lapic_ops lapic_ops = {
@@ -182,7 +179,6 @@ static const struct lapic_ops lapic_ops = {
     .send = lapic_send,
     .eoi = lapic_eoi_broadcast,
     .mode_changed = lapic_mode_changed,
-    .guest_tsc = guest_tsc,
     .deadline_from_tsc = deadline_from_tsc,
 };
 

@@ -182,6 +182,11 @@ void vmx_read_exit(struct vmx_vcpu *vcpu, uint32_t reason)
                              (uint32_t)exit_read32(VMCS_EXIT_INSTRUCTION_LENGTH), &vcpu->exit)) {
             return;
         }
+    } else if (reason == EXIT_REASON_EXTERNAL_INTERRUPT) {
+        vcpu->exit.kind = VM_EXIT_INTERRUPTED;
+        vcpu->exit.instruction_length = 0;
+        interrupt_dispatch((uint8_t)exit_read32(VMCS_EXIT_INTERRUPTION_INFO));
+        return;
     } else if (reason == EXIT_REASON_INTERRUPT_WINDOW) {
         vcpu->exit.kind = VM_EXIT_INTERRUPT_WINDOW;
         vcpu->exit.instruction_length = 0;

@@ -9,7 +9,7 @@
 #include "vmx/vcpu.h"
 
 /* No stay in a guest is longer than this, whatever the guest does. */
-#define MAX_STAY_US 2000u
+#define MAX_STAY_US 5000u
 
 /* PAUSEs less than PLE_GAP ticks apart are one loop, which may last for PLE_WINDOW ticks: longer
  * than a spinlock is held by someone who runs, much shorter than who holds it may be without a CPU

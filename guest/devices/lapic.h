@@ -49,9 +49,7 @@ struct lapic_ops {
     void (*eoi)(void *context, uint8_t vector);
     /* IA32_APIC_BASE changed the mode or moved the registers. Own CPU. */
     void (*mode_changed)(void *context, enum virt_apic_mode mode, uint64_t base);
-    /* The guest's TSC now. */
-    uint64_t (*guest_tsc)(void *context);
-    /* The VM clock's time, rounded up, at which the guest's TSC reaches a value that is ahead. */
+    /* The VM clock's time, rounded up, at which the guest's TSC reaches a value; 0 if it has. */
     uint64_t (*deadline_from_tsc)(void *context, uint64_t guest_tsc);
 };
 

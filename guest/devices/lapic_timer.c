@@ -152,6 +152,7 @@ uint32_t lapic_timer_current_count(const struct lapic *lapic)
 void lapic_tsc_deadline_write(struct lapic *lapic, uint64_t value)
 {
     struct lapic_timer *timer = &lapic->timer;
+    uint64_t deadline;
 
     if (timer->mode != TIMER_MODE_DEADLINE) {
         return;
@@ -159,11 +160,14 @@ void lapic_tsc_deadline_write(struct lapic *lapic, uint64_t value)
     timer->tsc_deadline = value;
     if (value == 0) {
         timer_cancel(&timer->timer);
-    } else if (lapic->ops->guest_tsc(lapic->context) >= value) {
+        return;
+    }
+    deadline = lapic->ops->deadline_from_tsc(lapic->context, value);
+    if (deadline == 0) {
         stop(timer);
         lapic_timer_event(lapic);
     } else {
-        arm(lapic, lapic->ops->deadline_from_tsc(lapic->context, value));
+        arm(lapic, deadline);
     }
 }
 

@@ -398,7 +398,7 @@ TEST(interrupt_window)
     hits = 0;
     uint64_t before = exits(VM_EXIT_INTERRUPT_WINDOW);
     pit_start(0, 500);
-    WAIT_FOR(false, 3);
+    WAIT_FOR(false, 8); /* longer than a stay in the guest can be */
     exits(VM_EXIT_IO);
     CHECK_EQUAL(hits, 0);
     interrupts_for_a_moment();

@@ -36,6 +36,8 @@ ROWS = (
     ("# Instructions of the CPU", ""),
     ("empty_loop", "a loop of 1,000 rounds: two instructions each"),
     ("cpuid", "CPUID, leaf 0"),
+    ("cpuid_1", "CPUID, leaf 1: it depends on the vCPU's state"),
+    ("cpuid_4", "CPUID, leaf 4: by subleaf"),
     ("vmcall", "VMCALL with a number that nobody knows"),
     ("pause", "PAUSE"),
     ("invlpg", "INVLPG"),

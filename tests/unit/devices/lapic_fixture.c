@@ -62,16 +62,13 @@ static void on_mode_changed(void *context, enum virt_apic_mode mode, uint64_t ba
     cpu->base = base;
 }
 
-static uint64_t guest_tsc(void *context)
-{
-    (void)context;
-    return TEST_TSC_START + test_time.now * TEST_TSC_PER_NS + test_tsc_jump;
-}
-
 static uint64_t deadline_from_tsc(void *context, uint64_t tsc)
 {
+    uint64_t now = TEST_TSC_START + test_time.now * TEST_TSC_PER_NS + test_tsc_jump;
+
     (void)context;
-    return (tsc - TEST_TSC_START - test_tsc_jump + TEST_TSC_PER_NS - 1) / TEST_TSC_PER_NS;
+    return tsc > now ? (tsc - TEST_TSC_START - test_tsc_jump + TEST_TSC_PER_NS - 1) / TEST_TSC_PER_NS
+                     : 0;
 }
 
 static const struct lapic_ops ops = {
@@ -84,7 +81,6 @@ static const struct lapic_ops ops = {
     .send = on_send,
     .eoi = on_eoi,
     .mode_changed = on_mode_changed,
-    .guest_tsc = guest_tsc,
     .deadline_from_tsc = deadline_from_tsc,
 };
 
