@@ -5,12 +5,12 @@ import contextlib
 import json
 import os
 import re
-import subprocess
 import tempfile
 
 import bench_disks
 import bench_output
 import build
+import image_size
 import machine
 from bench_table import BARE, INNKEEPER, KVM
 
@@ -199,16 +199,9 @@ def innkeeper_linux(kernel):
 def image_sizes(kernel):
     """Not a machine, but as good as one: the kernel image, by section."""
     run = Run(INNKEEPER)
-    output = subprocess.run(["size", "-A", kernel], check=True, capture_output=True,
-                            text=True).stdout
-    loaded = 0
-    for name in ("text", "rodata", "data", "bss"):
-        size = sum(int(size) for section, size in
-                   re.findall(r"^\.(\S+)\s+(\d+)\s+\d+$", output, re.MULTILINE)
-                   if section == name or section.startswith(name + "."))
+    for name, size in image_size.sections(kernel).items():
         run.add(f"kernel_{name}", size, unit="bytes")
-        loaded += size if name != "bss" else 0
-    run.add("kernel_loaded", loaded, unit="bytes")
+    run.add("kernel_loaded", image_size.loaded(kernel), unit="bytes")
     return run
 
 

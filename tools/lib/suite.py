@@ -12,6 +12,7 @@ import traceback
 
 import build
 import ending
+import image_size
 import machine
 
 sys.path.insert(0, os.path.join(build.ROOT, "tests", "system"))
@@ -80,6 +81,9 @@ def static_checks(report):
                 [sys.executable, "-m", "compileall", "-q", "tools", "tests"])
     for script in filter(is_bash, files):
         run_command(report, f"static: bash -n {script}", ["bash", "-n", script])
+    size = image_size.loaded(os.path.join(build.BUILD, "kernel", "image", "innkeeper.elf"))
+    report.add("static: kernel size", size <= image_size.LIMIT, 0,
+               f"{size} bytes are loaded, {image_size.LIMIT} at most are allowed")
     run_command(report, "static: clang-tidy",
                 [sys.executable, os.path.join("tools", "lib", "tidy.py"), build.BUILD])
 
