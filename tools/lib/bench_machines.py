@@ -4,7 +4,6 @@ and returns a Run; they are independent of each other."""
 import contextlib
 import json
 import os
-import re
 import tempfile
 
 import bench_disks
