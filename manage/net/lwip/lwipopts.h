@@ -60,6 +60,7 @@
 #define TCP_LISTEN_BACKLOG                 1
 #define TCP_DEFAULT_LISTEN_BACKLOG         16
 #define TCP_OOSEQ_MAX_PBUFS                6 /* for each connection, so that not all are taken */
+#define TCP_MAXRTX                         6 /* some three minutes, and a peer that is silent is gone */
 #define LWIP_TCP_KEEPALIVE                 1
 #define SO_REUSE                           1
 #define LWIP_RANDOMIZE_INITIAL_LOCAL_PORTS 1
