@@ -1,15 +1,25 @@
 // Bundles the page: bundle.mjs NODE_MODULES ENTRY OUTPUT.js; the styles go beside it.
 //
 // xterm.js is taken from its sources, which are in its package, too: in its own bundle, names of private members
-// are kept as they are. Here they are shortened, which saves a sixth of it.
+// are kept as they are. Here they are shortened, which saves a sixth of it, and parts are left out.
 
 import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, join, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 
 const [modules, entry, output] = process.argv.slice(2);
 const { build } = createRequire(join(resolve(modules), 'none.js'))('esbuild');
 const sources = join(resolve(modules), '@xterm', 'xterm', 'src');
+
+// What the page never asks the terminal for, by the names of its sources: the mode for screen readers,
+// decorations with their ruler, and links, which a guest should not put before its host's people.
+const unused = {
+  AccessibilityManager: 'export class AccessibilityManager {}',
+  BufferDecorationRenderer: 'export class BufferDecorationRenderer { dispose() {} }',
+  Linkifier: 'export class Linkifier { dispose() {} onShowLinkUnderline() { return this; } onHideLinkUnderline() { return this; } }',
+  OscLinkProvider: 'export class OscLinkProvider {}',
+  OverviewRulerRenderer: 'export class OverviewRulerRenderer {}',
+};
 
 const xterm = {
   name: 'xterm',
@@ -23,7 +33,7 @@ const xterm = {
     onResolve({ filter: /^(browser|common)\//, namespace: 'xterm' }, ({ path }) => find(join(sources, path)));
     onResolve({ filter: /^\./, namespace: 'xterm' }, ({ path, importer }) => find(join(dirname(importer), path)));
     onLoad({ filter: /./, namespace: 'xterm' }, ({ path }) => ({
-      contents: readFileSync(path, 'utf8').replaceAll('declare const enum', 'const enum'),
+      contents: unused[basename(path, '.ts')] || readFileSync(path, 'utf8').replaceAll('declare const enum', 'const enum'),
       loader: 'ts',
     }));
   },

@@ -49,6 +49,8 @@ def console_terminal(browser, mock):
           == "rgb(10, 200, 30)", "there is no green")
     check(browser.run("getComputedStyle([...document.querySelectorAll('.xterm-rows span')]"
                       ".find(e => e.textContent === 'red')).textDecorationLine") == "underline", "nothing is underlined")
+    vm.output(b"\x1b]8;;http://example.org/\x1b\\linked\x1b]8;;\x1b\\ ")
+    wait_screen(browser, "linked")
     vm.output(b"\x1b[?1049h\x1b[2J\x1b[Hother screen")
     wait_screen(browser, "other screen")
     check("placed" not in screen(browser), "the alternate screen shows the first one")
