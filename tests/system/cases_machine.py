@@ -24,7 +24,7 @@ def cycles(image, cmdline, vcpus, cpus):
         box = context.boot("bochs", cpus=cpus, cmdline="net=off machine-cycles=200",
                            vms=described(context, vm("first", image, cmdline, vcpus=vcpus,
                                                      autostart=False)))
-        end = box.expect(r"machine-cycles: .*(frames|failed).*\n", 300, reject=PANIC).group(0)
+        end = box.expect(r"machine-cycles: .*(frames|failed).*\n", 600, reject=PANIC).group(0)
         check("all came back" in end, end)
     return case
 
