@@ -134,7 +134,10 @@ static unsigned refusal(const struct http_route *route, const struct http_reques
 static void upload(const struct http_route *route, const struct http_request *request,
                    const char *body, size_t length)
 {
-    void *context = route->upload->begin(request, length, &answer);
+    const char *announced = http_field(request, "Content-Length");
+    /* In chunks, unless it is said how much should come, of which more may never do. */
+    void *context = route->upload->begin(
+        request, announced != NULL ? strtoul(announced, NULL, 10) : UINT64_MAX, &answer);
 
     if (context != NULL) {
         int error = 0;
@@ -142,7 +145,8 @@ static void upload(const struct http_route *route, const struct http_request *re
         for (size_t i = 0; i < length && error == 0; i += 1000) {
             error = route->upload->data(context, body + i, length - i < 1000 ? length - i : 1000);
         }
-        route->upload->end(context, request, error == 0, &answer);
+        bool complete = announced == NULL || strtoul(announced, NULL, 10) == length;
+        route->upload->end(context, request, error == 0 && complete, &answer);
     }
 }
 

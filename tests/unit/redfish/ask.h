@@ -24,7 +24,8 @@ int ask_teardown(void **state);
 /** Asks; the path may have a query. `body` NULL: none. Returns the status; the body is parsed, and
  * the test fails if it is no JSON. */
 unsigned ask(enum http_method method, const char *path, const char *body);
-/** As that, with a header field. */
+/** As that, with a header field. An upload is as long as Content-Length says, or comes in chunks.
+ */
 unsigned ask_with(enum http_method method, const char *path, const char *body, const char *name,
                   const char *value);
 #define get(path) ask(HTTP_GET, path, NULL)

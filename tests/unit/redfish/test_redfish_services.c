@@ -193,11 +193,15 @@ static void images(void **state)
     char *large = calloc(1, (1u << 20) + 2);
     memset(large, 'x', (1u << 20) + 1);
     assert_int_equal(ask(HTTP_PUT, IMAGES "/large", large), 507);
+    assert_value("error/message", "there is no memory for it");
+    assert_int_equal(ask_with(HTTP_PUT, IMAGES "/large", large, "Content-Length", "1048577"), 507);
     free(large);
     assert_int_equal(ask(HTTP_PUT,
                          IMAGES "/a-name-of-64-characters-or-more-for-an-image-which-is-too-long-x",
                          "x"),
                      400);
+    assert_int_equal(ask_with(HTTP_PUT, IMAGES "/large", "part", "Content-Length", "10"), 400);
+    assert_value("error/message", "the upload broke off after 4 bytes");
     assert_int_equal(ask(HTTP_PUT, IMAGES "/a/b", "x"), 400);
     assert_int_equal(ask(HTTP_PUT, IMAGES "/a b", "x"), 400);
     assert_message("Invalid");
