@@ -15,7 +15,7 @@ from cases_machine import Server
 ROOT = "/redfish/v1"
 EXAMPLES = os.path.join(build.ROOT, "docs", "examples")
 PYTHON = "/usr/bin/python3"  # Debian's, which has its packages
-PATIENCE = 600
+PATIENCE = 1200
 # Certificates that a user's own settings name would be asked about the machine's.
 CERTIFICATES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR")
 IMAGE = os.path.join(build.BUILD, "tests", "guests", "shutdown.elf")
