@@ -169,8 +169,8 @@ struct virt_vcpu {
      * have changed: a request came or went, EOI, TPR written by emulation. While clear, entries
      * skip the decision. The back end clears it. */
     bool events_changed;
-    /* Until virt_ops.run returns, which starts the count; from then on, guest/ sets it to 1 (from the
-     * vCPU's own CPU) to have it return after the exit at hand. */
+    /* Until virt_ops.run returns, which starts the count; from then on, guest/ sets it to 1 (from
+     * the vCPU's own CPU) to have it return after the exit at hand. */
     unsigned exits_left;
     struct virt_interrupt_source interrupts;
     /* Exits by kind, and log2 of the host TSC ticks from each exit to the next entry. */
@@ -271,8 +271,8 @@ struct virt_ops {
      * Runs the vCPU. Whenever something happens that the back end cannot settle alone, the handler
      * for it is called, and says whether the vCPU goes on. Before each entry the back end decides
      * on injection if `events_changed` is set. Returns when a handler or `exits_left` says
-     * so, and now and then between two exits. A stay in the guest ends within a bounded time, whatever the guest
-     * does (VM_EXIT_INTERRUPTED).
+     * so, and now and then between two exits. A stay in the guest ends within a bounded time,
+     * whatever the guest does (VM_EXIT_INTERRUPTED).
      */
     void (*run)(struct virt_vcpu *vcpu);
 

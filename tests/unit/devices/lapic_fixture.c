@@ -67,8 +67,9 @@ static uint64_t deadline_from_tsc(void *context, uint64_t tsc)
     uint64_t now = TEST_TSC_START + test_time.now * TEST_TSC_PER_NS + test_tsc_jump;
 
     (void)context;
-    return tsc > now ? (tsc - TEST_TSC_START - test_tsc_jump + TEST_TSC_PER_NS - 1) / TEST_TSC_PER_NS
-                     : 0;
+    return tsc > now
+               ? (tsc - TEST_TSC_START - test_tsc_jump + TEST_TSC_PER_NS - 1) / TEST_TSC_PER_NS
+               : 0;
 }
 
 static const struct lapic_ops ops = {
