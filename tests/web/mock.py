@@ -240,6 +240,10 @@ class Mock(ThreadingHTTPServer):
         threading.Thread(target=self.serve_forever, daemon=True).start()
         return self
 
+    def __exit__(self, *exception):
+        self.shutdown()  # its thread would go on asking a socket that is closed
+        super().__exit__(*exception)
+
     def handle_error(self, request, client_address):
         """What breaks off, as connections of a browser do when it goes to another page, is no error."""
         if not isinstance(sys.exc_info()[1], ConnectionError):
