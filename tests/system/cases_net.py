@@ -196,7 +196,9 @@ def ntp_server(server, when):
     while True:
         try:
             request, sender = server.recvfrom(512)
-        except OSError:  # closed: the test is over
+        except OSError:
+            return
+        if sender is None:  # closed while it waited: the test is over
             return
         stamp = struct.pack(">II", when + NTP_EPOCH, 0)
         header = struct.pack(">BBBbIII", 0x24, 1, 6, -20, 0, 0, 0)  # version 4, a server
