@@ -49,7 +49,8 @@ class Browser:
                    "--disable-background-networking", "--disable-component-update",
                    f"--user-data-dir={self.profile}", "--remote-debugging-pipe", "about:blank"]
         self.process = subprocess.Popen(
-            ["sh", "-c", f'exec "$@" 3<&{command_read} 4>&{reply_write}', "sh", *command],
+            # Not sh, which may know no descriptors of two digits.
+            ["bash", "-c", f'exec "$@" 3<&{command_read} 4>&{reply_write}', "bash", *command],
             pass_fds=(command_read, reply_write), start_new_session=True,
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         os.close(command_read)
