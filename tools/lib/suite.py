@@ -39,9 +39,20 @@ class Report:
             else:
                 self.failed += 1
             print(f"{'ok    ' if ok else 'FAILED'} {name} ({seconds:.1f} s)", flush=True)
-            if detail and not ok:
-                print("".join(f"    {line}\n" for line in detail.rstrip().splitlines()),
-                      end="", flush=True)
+            if not ok:
+                self.show(detail)
+
+    def note(self, text, detail):
+        with self.lock:
+            if not self.closed:
+                print(text, flush=True)
+                self.show(detail)
+
+    @staticmethod
+    def show(detail):
+        if detail:
+            print("".join(f"    {line}\n" for line in detail.rstrip().splitlines()), end="",
+                  flush=True)
 
 
 def tail(text, lines=TAIL_LINES):
@@ -154,20 +165,20 @@ class Context:
         return path
 
 
-def run_case(report, kernel, cpus, running, name, function):
-    start = time.monotonic()
+def run_case(kernel, cpus, running, function):
+    """None if it goes well, else what went wrong."""
     with tempfile.TemporaryDirectory(prefix="innkeeper-test-") as directory:
         context = Context(kernel, directory, running, cpus)
         try:
             function(context)
-            report.add(name, True, time.monotonic() - start)
+            return None
         except Exception as error:  # whatever goes wrong in a test is its failure
             said = str(error) if isinstance(error, (machine.MachineError, AssertionError)) \
                 else traceback.format_exc()
-            logs = "".join(f"\n--- serial log of {box.kind} {box.cpu}:\n{tail(box.text)}"
-                           f"\n--- {box.kind} said:\n{tail(box.emulator_output(), 8)}"
-                           for box in context.machines)
-            report.add(name, False, time.monotonic() - start, said + logs)
+            return said + "".join(
+                f"\n--- serial log of {box.kind} {box.cpu}:\n{tail(box.text)}"
+                f"\n--- {box.kind} said:\n{tail(box.emulator_output(), 8)}"
+                for box in context.machines)
         finally:
             for box in context.machines:
                 box.stop()
@@ -175,14 +186,26 @@ def run_case(report, kernel, cpus, running, name, function):
 
 
 def system_tests(report, kernel, jobs, pattern, cpus=1):
+    """Machines beside each other take time from each other, and clients with patience lose it: what
+    fails is tried once more, alone. Both are told."""
     import cases  # the list of tests is theirs, the machinery is here
 
     chosen = [(name, function) for name, function in cases.all_cases()
               if pattern is None or pattern in name]
     running = set()
+    again = []
+
+    def first_try(name, function):
+        start = time.monotonic()
+        detail = run_case(kernel, cpus, running, function)
+        if detail is None or report.closed:
+            report.add(name, detail is None, time.monotonic() - start, detail or "")
+        else:
+            report.note(f"{name} failed, and is tried again later, alone", detail)
+            again.append((name, function))
+
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
-        futures = [pool.submit(run_case, report, kernel, cpus, running, name, function)
-                   for name, function in chosen]
+        futures = [pool.submit(first_try, name, function) for name, function in chosen]
         try:
             for future in futures:
                 future.result()
@@ -195,6 +218,10 @@ def system_tests(report, kernel, jobs, pattern, cpus=1):
                     box.stop()
                 concurrent.futures.wait(futures, 0.2)
             raise
+    for name, function in again:
+        start = time.monotonic()
+        detail = run_case(kernel, cpus, running, function)
+        report.add(f"{name}, tried again", detail is None, time.monotonic() - start, detail or "")
 
 
 def main(arguments):
