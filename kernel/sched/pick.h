@@ -46,6 +46,15 @@ static inline void pick_start(struct run_queue *queue, struct sched_entity *enti
     queue->yielding = false;
 }
 
+/** Somebody runs on the CPU from now on, which may have been idle. */
+static inline void pick_end_idle(struct run_queue *queue)
+{
+    if (queue->idle) {
+        queue->idle = false;
+        balance_end_idle(queue);
+    }
+}
+
 /** The eligible one with the earliest deadline; `first`, whose that is of all, is in the tree. NULL
  * if there is none, which cannot be where nobody is current. */
 static inline struct sched_entity *pick_eligible(struct run_queue *queue,
@@ -89,10 +98,7 @@ __attribute__((always_inline)) static inline struct sched_entity *sched_pick_unt
         tree_remove(&queue->fair, &next->fair);
         pick_start(queue, next, now);
         *event = queue->fair.first ? queue->charged_at + fair_request_left(next) : SCHED_NEVER;
-        if (queue->idle) {
-            queue->idle = false;
-            balance_end_idle(queue);
-        }
+        pick_end_idle(queue);
     }
     if (queue->machine->cpus > 1) {
         queue_publish_sometimes(queue);

@@ -164,10 +164,7 @@ bool sched_wake_alone(struct run_queue *queue, struct sched_entity *entity, uint
     __atomic_store_n(&entity->cpu, queue->cpu, __ATOMIC_RELAXED);
     fair_join(queue, entity, queue->config->wake_slice);
     pick_start(queue, entity, now);
-    if (queue->idle) {
-        queue->idle = false;
-        balance_end_idle(queue);
-    }
+    pick_end_idle(queue);
     if (queue->machine->cpus > 1) {
         queue_publish_sometimes(queue);
     }
@@ -241,10 +238,7 @@ static void start(struct run_queue *queue, struct sched_entity *entity, uint64_t
             take_grant(entity, now);
         }
     }
-    if (queue->idle) {
-        queue->idle = false;
-        balance_end_idle(queue);
-    }
+    pick_end_idle(queue);
 }
 
 /* The best of those that are linked and current, which is linked if it is not the one. */
