@@ -284,13 +284,19 @@ def slow_clients(context):
     server.settled_memory(before, 4096)
 
 
-def half_open(context):
-    """Connections that are begun and never finished, some at once and then many without end, do not
-    stop one that is."""
+def on_a_wire(context):
+    """A machine whose network is a wire on which a test can send any frame; the wire and the box."""
     wired = wire.Wire()
     box = context.boot("qemu", nic="e1000e", memory=512, wire=wired.ports(),
                        cmdline=f"{account()} http {wire.OPTION}")
     box.expect(r"tls: self-made certificate", 60, reject=PANIC)
+    return wired, box
+
+
+def half_open(context):
+    """Connections that are begun and never finished, some at once and then many without end, do not
+    stop one that is."""
+    wired, box = on_a_wire(context)
     port = 20000
     silent = [wire.Client(wired, "10.6.0.2", 5000 + number, 80) for number in range(40)]
     check(all([client.connect(5) for client in silent]), "no connection when all is quiet")
@@ -324,10 +330,7 @@ def half_open(context):
 def deaf_to_tcp(context):
     """Clients that acknowledge nothing have what is sent to them wait, but not so much that there is
     nothing left for others."""
-    wired = wire.Wire()
-    box = context.boot("qemu", nic="e1000e", memory=512, wire=wired.ports(),
-                       cmdline=f"{account()} http {wire.OPTION}")
-    box.expect(r"tls: self-made certificate", 60, reject=PANIC)
+    wired, box = on_a_wire(context)
     request = f"GET /metrics HTTP/1.1\r\nHost: a\r\nAuthorization: {basic()}\r\n\r\n".encode()
     page = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
     deaf = [wire.Client(wired, "10.6.0.2", 5000 + number, 80, deaf=True) for number in range(30)]
@@ -347,10 +350,7 @@ def deaf_to_tcp(context):
 def out_of_order(context):
     """Clients that leave a gap in what they send, which is kept until the gap is filled, leave room
     for what others send."""
-    wired = wire.Wire()
-    box = context.boot("qemu", nic="e1000e", memory=512, wire=wired.ports(),
-                       cmdline=f"{account()} http {wire.OPTION}")
-    box.expect(r"tls: self-made certificate", 60, reject=PANIC)
+    wired, box = on_a_wire(context)
     for number in range(30):
         client = wire.Client(wired, "10.6.0.2", 5000 + number, 80)
         check(client.connect(10), "no connection beside clients with gaps")
