@@ -127,17 +127,17 @@ bool console_type(struct console *console, uint8_t byte)
     return room;
 }
 
-size_t console_typed(const struct console *console, const uint8_t **bytes)
+size_t console_take_typed(struct console *console, uint8_t *bytes, size_t size)
 {
-    uint32_t head = __atomic_load_n(&console->input_head, __ATOMIC_ACQUIRE);
-    uint32_t first = console->input_tail % CONSOLE_INPUT_SIZE;
-    uint32_t count = head - console->input_tail;
+    uint32_t tail = console->input_tail;
+    size_t count = console_typed(console);
 
-    *bytes = &console->input[first];
-    return count < CONSOLE_INPUT_SIZE - first ? count : CONSOLE_INPUT_SIZE - first;
-}
-
-void console_typed_taken(struct console *console, size_t count)
-{
-    __atomic_store_n(&console->input_tail, console->input_tail + (uint32_t)count, __ATOMIC_RELEASE);
+    if (count > size) {
+        count = size;
+    }
+    for (size_t i = 0; i < count; i++) {
+        bytes[i] = console->input[tail++ % CONSOLE_INPUT_SIZE];
+    }
+    __atomic_store_n(&console->input_tail, tail, __ATOMIC_RELEASE);
+    return count;
 }

@@ -63,9 +63,12 @@ uint64_t console_sent(struct console *console);
 
 /** Types a byte. False if the guest has not taken the ones before. */
 bool console_type(struct console *console, uint8_t byte);
-/** The input bytes that wait, contiguous, for the UART; `console_typed_taken` removes them. By one
- * at a time. */
-size_t console_typed(const struct console *console, const uint8_t **bytes);
-void console_typed_taken(struct console *console, size_t count);
+/** Takes up to `size` bytes of what was typed, for the UART; returns how many. By one at a time. */
+size_t console_take_typed(struct console *console, uint8_t *bytes, size_t size);
+/** Bytes that were typed and not taken. */
+static inline uint32_t console_typed(const struct console *console)
+{
+    return __atomic_load_n(&console->input_head, __ATOMIC_ACQUIRE) - console->input_tail;
+}
 
 #endif

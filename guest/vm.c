@@ -332,25 +332,21 @@ int vm_restart(struct vm *vm)
 bool vm_service_console(struct vm *vm)
 {
     bool interrupts = interrupts_save();
-    const uint8_t *bytes;
-    size_t count;
+    uint8_t bytes[UART_FIFO_SIZE];
+    bool left = false;
 
     vm_lock_devices(vm, NULL);
-    if (vm->state != VM_RUNNING) {
-        count = 0;
-    } else {
-        count = console_typed(vm->console, &bytes);
-        if (count > 0) {
-            size_t taken = uart_receive(&vm->pc.com1, bytes, count);
+    if (vm->state == VM_RUNNING) {
+        struct uart *uart = &vm->pc.com1;
+        size_t count = console_take_typed(vm->console, bytes, uart_receive_room(uart));
 
-            console_typed_taken(vm->console, taken);
-            count -= taken;
-        }
-        if (uart_transmit_waiting(&vm->pc.com1) > 0) {
-            uart_transmit_ready(&vm->pc.com1);
+        (void)uart_receive(uart, bytes, count); /* which has room for them */
+        left = console_typed(vm->console) > 0;
+        if (uart_transmit_waiting(uart) > 0) {
+            uart_transmit_ready(uart);
         }
     }
     vm_unlock_devices(vm);
     interrupts_restore(interrupts);
-    return count > 0;
+    return left;
 }

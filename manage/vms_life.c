@@ -105,9 +105,9 @@ int vms_start(struct managed_vm *vm, char *reason, size_t size)
     vm->resets_told = 0;
     vm->vm->changed = vm->console.notify;
     error = vm_start(vm->vm);
+    vm->console.notify(); /* it has ended, or takes what was typed before */
     if (error) {
         snprintf(reason, size, "%s", vm->vm->stop_reason);
-        vm->console.notify();
     } else {
         events_post(MACHINE_EVENT_VM_STATE, vm->description.name, "started");
     }
