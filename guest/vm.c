@@ -9,6 +9,7 @@
 #include "guest/acpi_tables.h"
 #include "guest/layout.h"
 #include "guest/loader/loader.h"
+#include "guest/policy/cpuid_bits.h"
 #include "kernel/cpu/interrupts.h"
 #include "kernel/cpu/percpu.h"
 #include "kernel/cpu/x86.h"
@@ -187,6 +188,19 @@ static int create_vcpus(struct vm *vm)
     return 0;
 }
 
+/* This CPU's; those of one machine do not differ in it. */
+static uint64_t host_arch_capabilities(void)
+{
+    struct cpuid_registers features;
+
+    host_cpuid(0, 0, &features);
+    if (features.eax < 7) {
+        return 0;
+    }
+    host_cpuid(7, 0, &features);
+    return features.edx & CPUID7_EDX_ARCH_CAPABILITIES ? rdmsr(MSR_ARCH_CAPABILITIES) : 0;
+}
+
 static int build(struct vm *vm)
 {
     struct cpuid_config cpuid_config = {.host = host_cpuid,
@@ -194,6 +208,7 @@ static int build(struct vm *vm)
                                         .tsc_khz = tsc_khz(),
                                         .crystal_hz = LAPIC_TIMER_HZ,
                                         .xcr0_host = XCR0_X87 | XCR0_SSE,
+                                        .arch_capabilities = host_arch_capabilities(),
                                         .rdtscp = virt->features->rdtscp,
                                         .invpcid = virt->features->invpcid};
     int error = guest_memory_create(&vm->memory, vm->description.memory, &frame_blocks);

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "guest/policy/arch_capabilities.h"
 #include "guest/policy/cpuid_bits.h"
 #include "guest/pvclock.h"
 #include "kernel/cpu/x86_defs.h"
@@ -150,7 +151,8 @@ static void init_structured_features(struct cpuid_policy *policy, const struct c
     answer->eax = 0; /* no further subleaves */
     answer->ebx = (answer->ebx & ALLOWED_7_EBX) | CPUID7_EBX_TSC_ADJUST;
     answer->ecx &= ALLOWED_7_ECX;
-    answer->edx &= ALLOWED_7_EDX;
+    answer->edx = (answer->edx & ALLOWED_7_EDX) | CPUID7_EDX_ARCH_CAPABILITIES;
+    policy->arch_capabilities = guest_arch_capabilities(config->host, config->arch_capabilities);
     if (!(policy->xcr0_allowed & XCR0_AVX)) {
         answer->ebx &= ~AVX_7_EBX;
         answer->ecx &= ~AVX_7_ECX;

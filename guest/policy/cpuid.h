@@ -26,11 +26,12 @@ struct cpuid_registers {
 struct cpuid_config {
     /* The host's own answer (the CPUID instruction, or a test's table). */
     void (*host)(uint32_t leaf, uint32_t subleaf, struct cpuid_registers *answer);
-    unsigned vcpus;      /* APIC ids are 0..vcpus-1, one package, a core each */
-    uint64_t tsc_khz;    /* the TSC's speed as measured; the host's leaf 0x15 may lie */
-    uint32_t crystal_hz; /* input clock of the guest's local APIC timer */
-    uint64_t xcr0_host;  /* state components that the host switches: XCR0 bits */
-    bool rdtscp;         /* the back end lets guests use it */
+    unsigned vcpus;             /* APIC ids are 0..vcpus-1, one package, a core each */
+    uint64_t tsc_khz;           /* the TSC's speed as measured; the host's leaf 0x15 may lie */
+    uint32_t crystal_hz;        /* input clock of the guest's local APIC timer */
+    uint64_t xcr0_host;         /* state components that the host switches: XCR0 bits */
+    uint64_t arch_capabilities; /* the host's IA32_ARCH_CAPABILITIES, 0 if it has none */
+    bool rdtscp;                /* the back end lets guests use it */
     bool invpcid;
 };
 
@@ -56,7 +57,8 @@ struct cpuid_policy {
     struct cpuid_leaf own_name;                              /* CPUID_OWN_NAME */
     struct cpuid_registers cache[CPUID_CACHE_SUBLEAVES + 1]; /* the last: any other subleaf */
     struct cpuid_registers xsave[CPUID_XSAVE_SUBLEAVES];
-    uint64_t xcr0_allowed; /* what XSETBV(0) may set */
+    uint64_t xcr0_allowed;      /* what XSETBV(0) may set */
+    uint64_t arch_capabilities; /* IA32_ARCH_CAPABILITIES, if leaf 7 has it */
     unsigned vcpus;
     unsigned physical_bits; /* MAXPHYADDR */
     unsigned linear_bits;

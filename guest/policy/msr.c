@@ -125,7 +125,7 @@ static void add_to_tsc(struct guest_msrs *msrs, uint64_t difference)
     set_register(msrs, REGISTER_TSC_OFFSET, get_register(msrs, REGISTER_TSC_OFFSET) + difference);
 }
 
-/* MTRRs, the paravirtual clock, and what is a register of the vCPU. */
+/* MTRRs, the paravirtual clock, what the CPU is, and what is a register of the vCPU. */
 static enum msr_result read_other(const struct guest_msrs *msrs, uint32_t index, uint64_t *value)
 {
     enum virt_register which = plain_register(index);
@@ -136,6 +136,11 @@ static enum msr_result read_other(const struct guest_msrs *msrs, uint32_t index,
     }
     if (pvclock_has_msr(index)) {
         *value = pvclock_msr_read(msrs->pvclock, index);
+        return MSR_OK;
+    }
+    if (index == MSR_ARCH_CAPABILITIES &&
+        (msrs->cpuid->basic[7].answer.edx & CPUID7_EDX_ARCH_CAPABILITIES)) {
+        *value = msrs->cpuid->arch_capabilities;
         return MSR_OK;
     }
     if (which == REGISTER_COUNT || absent(msrs, index)) {

@@ -40,6 +40,16 @@ TEST(vmx_msrs_are_hidden)
     }
 }
 
+/* What the CPU says of its own speculation: read-only. */
+TEST(arch_capabilities)
+{
+    bool offered = cpuid(0, 0).eax >= 7 && (cpuid(7, 0).edx & 1u << 29) != 0;
+
+    SKIP_UNLESS(under_innkeeper(), "not Innkeeper's guest");
+    CHECK_EQUAL(try_rdmsr(MSR_ARCH_CAPABILITIES), offered ? NO_TRAP : EXCEPTION_GP);
+    CHECK_EQUAL(try_wrmsr(MSR_ARCH_CAPABILITIES, 0), EXCEPTION_GP);
+}
+
 TEST(efer)
 {
     uint64_t efer = rdmsr(MSR_EFER);

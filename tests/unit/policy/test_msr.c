@@ -67,6 +67,7 @@ static int set_up(void **state)
                                   .vcpus = 1,
                                   .tsc_khz = 1000000,
                                   .crystal_hz = 25000000,
+                                  .arch_capabilities = BIT(0) | BIT(1),
                                   .rdtscp = true};
 
     (void)state;
@@ -111,10 +112,10 @@ static void what_is_not_listed_does_not_exist(void **state)
 {
     static const uint32_t readable[] = {
         0x0,        0x1,        0x10,       0x11,       0x12,       0x4b564d00, 0x4b564d01,
-        0x4b564d03, 0x17,       0x3a,       0x3b,       0x8b,       0xfe,       0x174,
-        0x175,      0x176,      0x179,      0x17a,      0x1a0,      0x1d9,      0x250,
-        0x258,      0x259,      0x277,      0x2ff,      0xc0000080, 0xc0000081, 0xc0000082,
-        0xc0000083, 0xc0000084, 0xc0000100, 0xc0000101, 0xc0000102, 0xc0000103};
+        0x4b564d03, 0x17,       0x3a,       0x3b,       0x8b,       0xfe,       0x10a,
+        0x174,      0x175,      0x176,      0x179,      0x17a,      0x1a0,      0x1d9,
+        0x250,      0x258,      0x259,      0x277,      0x2ff,      0xc0000080, 0xc0000081,
+        0xc0000082, 0xc0000083, 0xc0000084, 0xc0000100, 0xc0000101, 0xc0000102, 0xc0000103};
     static const uint32_t starts[] = {0x0, 0xc0000000, 0xc0010000, 0x40000000, 0x4b564d00};
 
     (void)state;
@@ -136,16 +137,9 @@ static void what_is_not_listed_does_not_exist(void **state)
 
 static void withheld_ones_by_name(void **state)
 {
-    static const uint32_t withheld[] = {MSR_SPEC_CTRL,
-                                        MSR_PRED_CMD,
-                                        MSR_ARCH_CAPABILITIES,
-                                        MSR_PERF_GLOBAL_CTRL,
-                                        MSR_VMX_BASIC,
-                                        MSR_VMX_TRUE_ENTRY,
-                                        MSR_XSS,
-                                        0x400 /* MC0_CTL */,
-                                        0xc1 /* PMC0 */,
-                                        0x186 /* PERFEVTSEL0 */};
+    static const uint32_t withheld[] = {
+        MSR_SPEC_CTRL, MSR_PRED_CMD,        MSR_PERF_GLOBAL_CTRL, MSR_VMX_BASIC, MSR_VMX_TRUE_ENTRY,
+        MSR_XSS,       0x400 /* MC0_CTL */, 0xc1 /* PMC0 */,      0x186 /* PERFEVTSEL0 */};
 
     (void)state;
     for (unsigned i = 0; i < sizeof(withheld) / sizeof(withheld[0]); i++) {
@@ -271,8 +265,9 @@ static void the_paravirtual_clock_has_its_own(void **state)
 
 static void fixed_values(void **state)
 {
-    static const uint32_t read_only[] = {MSR_P5_MC_ADDR,      MSR_P5_MC_TYPE, MSR_PLATFORM_ID,
-                                         MSR_FEATURE_CONTROL, MSR_MCG_CAP,    MSR_MTRRCAP};
+    static const uint32_t read_only[] = {MSR_P5_MC_ADDR,       MSR_P5_MC_TYPE, MSR_PLATFORM_ID,
+                                         MSR_FEATURE_CONTROL,  MSR_MCG_CAP,    MSR_MTRRCAP,
+                                         MSR_ARCH_CAPABILITIES};
 
     (void)state;
     for (unsigned i = 0; i < sizeof(read_only) / sizeof(read_only[0]); i++) {
@@ -282,6 +277,7 @@ static void fixed_values(void **state)
     assert_int_equal(get(MSR_FEATURE_CONTROL), 1); /* locked, no VMX */
     assert_int_equal(get(MSR_MCG_CAP), 0);
     assert_int_equal(get(MSR_MTRRCAP), 0x508);
+    assert_int_equal(get(MSR_ARCH_CAPABILITIES), 1);
     assert_int_equal(get(MSR_BIOS_SIGN_ID), (uint64_t)MICROCODE << 32);
     put(MSR_BIOS_SIGN_ID, 0);
     put(MSR_BIOS_UPDT_TRIG, 0x1000);
@@ -315,6 +311,8 @@ static void absent_with_their_feature(void **state)
     cpuid_policy_init(&cpuid, &config);
     refuse_get(MSR_TSC_AUX);
     refuse_put(MSR_TSC_AUX, 0);
+    refuse_get(MSR_ARCH_CAPABILITIES);
+    refuse_put(MSR_ARCH_CAPABILITIES, 0);
     get(MSR_EFER);
     cpuid.extended[1].answer.edx = 0;
     refuse_get(MSR_EFER);
