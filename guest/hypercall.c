@@ -95,7 +95,7 @@ static uint64_t test_call(struct vcpu *vcpu, uint64_t function)
         if (first > UINT16_MAX || second > PORT_COUNT - first) {
             return (uint64_t)-EINVAL;
         }
-        virt->allow_ports(cpu, (uint16_t)first, (uint32_t)second, third != 0);
+        virt->space.allow_ports(vcpu->vm->space, (uint16_t)first, (uint32_t)second, third != 0);
         return 0;
     case HYPERCALL_INTERCEPT_CR_BITS:
         virt->intercept_cr_bits(cpu, first, second | control_cr4_intercepts(&vcpu->vm->control));

@@ -314,10 +314,6 @@ int vcpu_create(struct vcpu *vcpu, struct vm *vm, unsigned index)
     vcpu->emulate.requests = &vcpu->signals;
     vcpu->emulate.retry_request = VCPU_RETRY;
     virt->vcpu_load(vcpu->cpu);
-    for (const struct msr_passthrough *msr = msr_passthrough; msr->index; msr++) {
-        /* One that the back end cannot let through is emulated instead. */
-        (void)virt->allow_msr(vcpu->cpu, msr->index, msr->read, msr->write);
-    }
     virt->intercept_cr_bits(vcpu->cpu, 0, control_cr4_intercepts(&vm->control));
     set_reset_state(vcpu);
     return mmio_bus_add(&vcpu->mmio, LAPIC_DEFAULT_BASE, LAPIC_PAGE_SIZE, &vcpu->lapic,

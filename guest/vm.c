@@ -230,6 +230,10 @@ static int build(struct vm *vm)
     if (!vm->space) {
         return -ENOMEM;
     }
+    for (const struct msr_passthrough *msr = msr_passthrough; msr->index; msr++) {
+        /* One that the back end cannot let through is emulated instead. */
+        (void)virt->space.allow_msr(vm->space, msr->index, msr->read, msr->write);
+    }
     vm->tsc_start = rdtsc();
     vm->clock_start = time_from_tsc(vm->tsc_start);
     /* Whole seconds, as the real-time clock begins. */

@@ -189,7 +189,8 @@ enum virt_next {
 /* Acts on one exit. */
 typedef enum virt_next (*virt_exit_handler)(void *context, const struct vm_exit *exit);
 
-/* A guest's physical address space as the CPU sees it: nested page tables. */
+/* What the vCPUs of a VM share in the CPU's eyes: the guest's physical address space, which is
+ * nested page tables, and which ports and MSRs they may touch. */
 struct virt_space;
 
 enum virt_memory_type { VIRT_MEMORY_UNCACHED, VIRT_MEMORY_WRITE_BACK };
@@ -233,6 +234,16 @@ struct virt_space_ops {
     int (*unmap)(struct virt_space *space, uint64_t guest_phys, uint64_t size);
     /** Size in bytes of the nested page that maps guest_phys, 0 if none does. */
     uint64_t (*page_size)(struct virt_space *space, uint64_t guest_phys);
+
+    /*
+     * What all vCPUs of the space may touch; changed only while none of them, but one that waits in
+     * an exit for it, is in the guest.
+     */
+    /** Lets guests read and/or write an MSR without an exit. Only for MSRs whose host value the
+     * back end switches or that are not shared; -EINVAL for others. */
+    int (*allow_msr)(struct virt_space *space, uint32_t index, bool read, bool write);
+    /** Makes [port, +count) not exit (allow) or exit (the default). */
+    void (*allow_ports)(struct virt_space *space, uint16_t port, uint32_t count, bool allow);
 };
 
 struct virt_vcpu_config {
@@ -313,11 +324,6 @@ struct virt_ops {
     /** Which vectors' EOI must be reported (VM_EXIT_APIC_EOI): 256 bits, level-triggered ones. */
     void (*set_eoi_exits)(struct virt_vcpu *vcpu, const uint64_t bitmap[4]);
 
-    /** Lets the guest read and/or write an MSR without an exit. Only for MSRs whose host value the
-     * back end switches or that are not shared; -EINVAL for others. */
-    int (*allow_msr)(struct virt_vcpu *vcpu, uint32_t index, bool read, bool write);
-    /** Makes [port, +count) not exit (allow) or exit (the default). */
-    void (*allow_ports)(struct virt_vcpu *vcpu, uint16_t port, uint32_t count, bool allow);
     /** Exceptions to see as VM_EXIT_EXCEPTION: bit per vector. #PF only when
      *  (error_code & pf_mask) == pf_match, if its bit is set. */
     void (*intercept_exceptions)(struct virt_vcpu *vcpu, uint32_t vectors, uint32_t pf_mask,

@@ -90,8 +90,13 @@ struct virt_space *space_create(void)
     if (!space) {
         return NULL;
     }
+    if (space_create_bitmaps(space)) {
+        kfree(space);
+        return NULL;
+    }
     if (ept_init(&space->ept, &tables, features->nested_2m, features->nested_1g,
                  features->nested_accessed_dirty)) {
+        space_free_bitmaps(space);
         kfree(space);
         return NULL;
     }
@@ -106,6 +111,7 @@ void space_destroy(struct virt_space *space)
     if (space->apic_access_page) {
         frame_free(space->apic_access_page, 0);
     }
+    space_free_bitmaps(space);
     kfree(space);
 }
 

@@ -1,4 +1,4 @@
-/* A vCPU's life, what it may touch without an exit, and the table of all this back end does. */
+/* A vCPU's life, and the table of all this back end does. */
 #include "vmx/vcpu.h"
 
 #include <errno.h>
@@ -10,13 +10,10 @@
 #include "kernel/memory/frames.h"
 #include "kernel/memory/heap.h"
 #include "kernel/memory/paging.h"
-#include "vmx/bitmaps.h"
 #include "vmx/definitions.h"
 #include "vmx/extended_state.h"
 #include "vmx/instructions.h"
 #include "vmx/vmx.h"
-
-#define IO_BITMAPS_ORDER 1u
 
 /* VPID 0 is the host's. A vCPU has its own from creation to destruction. */
 #define VPID_COUNT 1024u
@@ -41,17 +38,6 @@ static void free_vpid(uint16_t vpid)
     }
 }
 
-/* All bits set: every port and every MSR exits. */
-static uint64_t alloc_bitmap(unsigned order)
-{
-    uint64_t phys = frame_alloc(order);
-
-    if (phys) {
-        memset(phys_to_virt(phys), 0xff, (size_t)FRAME_SIZE << order);
-    }
-    return phys;
-}
-
 static uint64_t alloc_vmcs(void)
 {
     uint64_t phys = frame_alloc(0);
@@ -70,12 +56,6 @@ static void release(struct vmx_vcpu *vcpu)
     vmx_release_apic(vcpu);
     if (vcpu->vmcs) {
         frame_free(vcpu->vmcs, 0);
-    }
-    if (vcpu->io_bitmaps) {
-        frame_free(vcpu->io_bitmaps, IO_BITMAPS_ORDER);
-    }
-    if (vcpu->msr_bitmap) {
-        frame_free(vcpu->msr_bitmap, 0);
     }
     if (vcpu->extended_state) {
         extended_state_destroy(vcpu->extended_state);
@@ -126,12 +106,9 @@ static int create(struct virt_vcpu **result, const struct virt_vcpu_config *conf
     vcpu->has_apic_access_page = config->has_apic_access_page;
     vcpu->reports_spinning = config->reports_spinning && vmx_controls.features.pause_loop_exiting;
     vcpu->vmcs = alloc_vmcs();
-    vcpu->io_bitmaps = alloc_bitmap(IO_BITMAPS_ORDER);
-    vcpu->msr_bitmap = alloc_bitmap(0);
     vcpu->extended_state = extended_state_create();
     vcpu->vpid = alloc_vpid();
-    if (!vcpu->vmcs || !vcpu->io_bitmaps || !vcpu->msr_bitmap || !vcpu->extended_state ||
-        !vcpu->vpid) {
+    if (!vcpu->vmcs || !vcpu->extended_state || !vcpu->vpid) {
         release(vcpu);
         return -ENOMEM;
     }
@@ -174,42 +151,6 @@ void vmx_vcpu_reset(struct virt_vcpu *virt_vcpu)
     vmx_set_apic_mode(virt_vcpu, APIC_MODE_XAPIC);
 }
 
-/* MSRs that VM entry and exit switch, which the guest may have to itself. */
-static bool is_guests_own(uint32_t msr)
-{
-    switch (msr) {
-    case MSR_SYSENTER_CS:
-    case MSR_SYSENTER_ESP:
-    case MSR_SYSENTER_EIP:
-    case MSR_PAT:
-    case MSR_EFER:
-    case MSR_FS_BASE:
-    case MSR_GS_BASE:
-        return true;
-    default:
-        return vmx_switched_msr(msr) >= 0;
-    }
-}
-
-static int allow_msr(struct virt_vcpu *virt_vcpu, uint32_t index, bool read, bool write)
-{
-    struct vmx_vcpu *vcpu = vmx_vcpu(virt_vcpu);
-
-    /* The TSC may be read, with the offset added; written it would be the host's. */
-    if ((read || write) && !is_guests_own(index) && !(index == MSR_TSC && !write)) {
-        return -EINVAL;
-    }
-    return msr_bitmap_set(phys_to_virt(vcpu->msr_bitmap), index, !read, !write);
-}
-
-static void allow_ports(struct virt_vcpu *virt_vcpu, uint16_t port, uint32_t count, bool allow)
-{
-    struct vmx_vcpu *vcpu = vmx_vcpu(virt_vcpu);
-    int error = io_bitmaps_set(phys_to_virt(vcpu->io_bitmaps), port, count, !allow);
-
-    ASSERT(!error, "a range of ports ends at 0xffff");
-}
-
 const struct virt_ops vmx_ops = {
     .name = "vmx",
     .features = &vmx_controls.features,
@@ -220,6 +161,8 @@ const struct virt_ops vmx_ops = {
             .map = space_map,
             .unmap = space_unmap,
             .page_size = space_page_size,
+            .allow_msr = space_allow_msr,
+            .allow_ports = space_allow_ports,
         },
     .vcpu_create = create,
     .vcpu_destroy = destroy,
@@ -243,8 +186,6 @@ const struct virt_ops vmx_ops = {
     .has_deliverable_event = vmx_has_deliverable_event,
     .set_apic_mode = vmx_set_apic_mode,
     .set_eoi_exits = vmx_set_eoi_exits,
-    .allow_msr = allow_msr,
-    .allow_ports = allow_ports,
     .intercept_exceptions = vmx_intercept_exceptions,
     .intercept_cr_bits = vmx_intercept_cr_bits,
     .write_cr = vmx_write_cr,

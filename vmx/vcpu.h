@@ -21,11 +21,13 @@
 
 struct vmx_vcpu;
 
-/* A guest-physical address space. */
+/* A guest-physical address space, and what may be touched by who runs in it. */
 struct virt_space {
     struct ept ept;
     uint64_t apic_access_page; /* host-physical, 0 while no vCPU has one */
     unsigned apic_access_users;
+    uint64_t io_bitmaps;  /* host-physical */
+    uint64_t msr_bitmaps; /* see space_msr_bitmap */
     struct spinlock lock; /* the tables; taken by smp_lock, as its holders call other CPUs */
 };
 
@@ -64,8 +66,6 @@ struct vmx_vcpu {
     struct vmx_cpu *last_cpu;    /* whose host state its VMCS holds */
     struct virt_space *space;
     uint64_t vmcs;
-    uint64_t io_bitmaps;
-    uint64_t msr_bitmap;
     uint16_t vpid;
 
     /* Copies of VMCS fields that we alone write. */
@@ -228,6 +228,17 @@ void vmx_flush_linear(const struct vmx_vcpu *vcpu);
 /** The APIC-access page at its default address, for as long as a vCPU wants it. 0 or -ENOMEM. */
 int space_map_apic_access(struct virt_space *space);
 void space_unmap_apic_access(struct virt_space *space);
+
+/* passthrough.c; the first two: see virt_space_ops */
+int space_allow_msr(struct virt_space *space, uint32_t index, bool read, bool write);
+void space_allow_ports(struct virt_space *space, uint16_t port, uint32_t count, bool allow);
+/** 0 or -ENOMEM. */
+int space_create_bitmaps(struct virt_space *space);
+/** As far as they were made. */
+void space_free_bitmaps(struct virt_space *space);
+/** Host-physical address of the MSR bitmap for a vCPU whose x2APIC the CPU virtualises, or for all
+ * others. */
+uint64_t space_msr_bitmap(const struct virt_space *space, bool virtual_x2apic);
 
 /* failure.c */
 /** What a VM-instruction error means. */

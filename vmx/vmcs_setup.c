@@ -41,9 +41,8 @@ void vmcs_write_controls(struct vmx_vcpu *vcpu)
     vmcs_write32(VMCS_EXIT_MSR_LOAD_COUNT, 0);
     vmcs_write32(VMCS_ENTRY_MSR_LOAD_COUNT, 0);
     vmcs_write64(VMCS_LINK_POINTER, UINT64_MAX);
-    vmcs_write64(VMCS_IO_BITMAP_A, vcpu->io_bitmaps);
-    vmcs_write64(VMCS_IO_BITMAP_B, vcpu->io_bitmaps + IO_BITMAPS_SIZE / 2);
-    vmcs_write64(VMCS_MSR_BITMAP, vcpu->msr_bitmap);
+    vmcs_write64(VMCS_IO_BITMAP_A, vcpu->space->io_bitmaps);
+    vmcs_write64(VMCS_IO_BITMAP_B, vcpu->space->io_bitmaps + IO_BITMAPS_SIZE / 2);
     vmcs_write64(VMCS_EPT_POINTER, ept_pointer(&vcpu->space->ept));
     if (vmx_controls.features.vpid) {
         vmcs_write16(VMCS_VPID, vcpu->vpid);

@@ -50,8 +50,8 @@ void guest_msrs_init(struct guest_msrs *msrs, const struct msr_environment *envi
 enum msr_result guest_msr_read(struct guest_msrs *msrs, uint32_t index, uint64_t *value);
 enum msr_result guest_msr_write(struct guest_msrs *msrs, uint32_t index, uint64_t value);
 
-/** MSRs a guest may reach without an exit, if the back end agrees (virt_ops.allow_msr): ended by an
- * entry with index 0. */
+/** MSRs a guest may reach without an exit, if the back end agrees (virt_space_ops.allow_msr): ended
+ * by an entry with index 0. */
 struct msr_passthrough {
     uint32_t index;
     bool read;
