@@ -74,7 +74,8 @@ static void take_turns(void *context)
 
 static bool create(struct player *player)
 {
-    struct virt_vcpu_config config = {.space = space};
+    static const virt_exit_handler none[VM_EXIT_KINDS]; /* it enters no guest */
+    struct virt_vcpu_config config = {.space = space, .exit_handlers = none};
 
     player->apic_page = frame_alloc(0);
     if (!player->apic_page) {

@@ -54,9 +54,14 @@ void vm_exit_statistics(const struct vm *vm, enum vm_exit_kind kind,
     for (unsigned i = 0; i < vm->description.vcpus; i++) {
         const struct virt_vcpu *cpu = vm->vcpus[i].cpu;
 
+        const uint64_t *ticks = __atomic_load_n(&cpu->exit_ticks_log2[kind], __ATOMIC_ACQUIRE);
+
         statistics->count += cpu->exit_count[kind];
+        if (ticks == virt_no_ticks) {
+            continue;
+        }
         for (unsigned bucket = 0; bucket < VIRT_TICKS_BUCKETS; bucket++) {
-            statistics->ticks_log2[bucket] += cpu->exit_ticks_log2[kind][bucket];
+            statistics->ticks_log2[bucket] += ticks[bucket];
         }
     }
 }

@@ -173,10 +173,15 @@ struct virt_vcpu {
      * the vCPU's own CPU) to have it return after the exit at hand. */
     unsigned exits_left;
     struct virt_interrupt_source interrupts;
-    /* Exits by kind, and log2 of the host TSC ticks from each exit to the next entry. */
     uint64_t exit_count[VM_EXIT_KINDS];
-    uint64_t exit_ticks_log2[VM_EXIT_KINDS][VIRT_TICKS_BUCKETS];
+    /* How many of them took so long, from the exit to the next entry: VIRT_TICKS_BUCKETS counts by
+     * log2 of host TSC ticks. virt_no_ticks for a kind that has not been met, or for which there
+     * was no memory. Any CPU may read, atomically. */
+    uint64_t *exit_ticks_log2[VM_EXIT_KINDS];
 };
+
+/* In the place of counts; what it holds means nothing. */
+extern uint64_t virt_no_ticks[VIRT_TICKS_BUCKETS];
 
 /* What comes after an exit. */
 enum virt_next {

@@ -54,6 +54,7 @@ static uint64_t alloc_vmcs(void)
 static void release(struct vmx_vcpu *vcpu)
 {
     vmx_release_apic(vcpu);
+    vmx_free_exit_ticks(vcpu);
     if (vcpu->vmcs) {
         frame_free(vcpu->vmcs, 0);
     }
@@ -98,7 +99,7 @@ static int create(struct virt_vcpu **result, const struct virt_vcpu_config *conf
         return -ENOMEM;
     }
     vcpu->virt.interrupts = config->interrupts;
-    vcpu->exit_handlers = config->exit_handlers;
+    vcpu->given_handlers = config->exit_handlers;
     vcpu->exit_context = config->exit_context;
     vcpu->space = config->space;
     vcpu->apic_page = config->apic_page;
@@ -108,7 +109,7 @@ static int create(struct virt_vcpu **result, const struct virt_vcpu_config *conf
     vcpu->vmcs = alloc_vmcs();
     vcpu->extended_state = extended_state_create();
     vcpu->vpid = alloc_vpid();
-    if (!vcpu->vmcs || !vcpu->extended_state || !vcpu->vpid) {
+    if (vmx_create_exit_ticks(vcpu) || !vcpu->vmcs || !vcpu->extended_state || !vcpu->vpid) {
         release(vcpu);
         return -ENOMEM;
     }

@@ -57,7 +57,8 @@ struct vmx_vcpu {
     uint64_t exit_tsc;           /* host TSC when virt_ops.run was last left by an exit */
     uint32_t exit_tsc_low;       /* its lower half, at the last exit */
     struct vm_exit exit;         /* the last one */
-    const virt_exit_handler *exit_handlers;
+    virt_exit_handler exit_handlers[VM_EXIT_KINDS]; /* what an exit calls; see exit_ticks.c */
+    const virt_exit_handler *given_handlers;        /* by the config */
     void *exit_context;
     struct virt_event queued;
     struct virt_pending_interrupts pending; /* when they were last asked for */
@@ -200,6 +201,11 @@ void vmx_reset_events(struct vmx_vcpu *vcpu);
 /* run.c */
 void vmx_run(struct virt_vcpu *vcpu);
 void vmx_complete_instruction(struct virt_vcpu *vcpu, uint8_t length);
+
+/* exit_ticks.c */
+/** Without any histogram but that of the kind that a vCPU begins with. 0 or -ENOMEM. */
+int vmx_create_exit_ticks(struct vmx_vcpu *vcpu);
+void vmx_free_exit_ticks(struct vmx_vcpu *vcpu);
 
 /* read_exit.c */
 /** Reads and decodes the exit that has just happened, and does what it asks of this back end. */
