@@ -11,7 +11,7 @@
 #include "guest/devices/device.h"
 
 #define PORT_BUS_MAX 40
-#define MMIO_BUS_MAX 16
+#define MMIO_BUS_MAX 8
 
 /* Ports below this, where a PC's old devices are, find their device by a table. */
 #define PORT_BUS_DIRECT 0x800

@@ -15,6 +15,9 @@
 #include "kernel/thread.h"
 #include "kernel/time.h"
 
+/* Several times what exits, resets and the reports of failures were seen to use. */
+#define STACK_SIZE 12288u
+
 /* How long a vCPU waits whose device could not take what it wrote. */
 #define RETRY_NS UINT64_C(1000000)
 
@@ -240,7 +243,7 @@ static int create_threads(struct vm *vm)
         int error;
 
         snprintf(name, sizeof(name), "%s/%u", vm->description.name, i);
-        vcpu->thread = thread_create(name, serve, vcpu);
+        vcpu->thread = thread_create_with_stack(STACK_SIZE, name, serve, vcpu);
         if (!vcpu->thread) {
             return refuse_start(vm, -ENOMEM, "no memory for the threads of its vCPUs");
         }

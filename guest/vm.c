@@ -22,6 +22,8 @@
 
 #define NS_PER_SECOND UINT64_C(1000000000)
 
+_Static_assert(sizeof(struct vcpu) <= FRAME_SIZE, "a vCPU has a page, and wants no second one");
+
 static uint64_t block_alloc(void)
 {
     return frame_alloc(FRAME_ORDER_2M);

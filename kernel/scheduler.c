@@ -219,7 +219,7 @@ void scheduler_finish_rest(struct scheduler *scheduler)
     spin_unlock(&scheduler->lock);
     if (ended) {
         thread_release_settings(ended);
-        stack_free(ended->stack, THREAD_STACK_SIZE);
+        stack_free(ended->stack, ended->stack_size);
         kfree(ended);
     }
 }

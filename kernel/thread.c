@@ -135,13 +135,19 @@ _Noreturn void thread_main(void)
 
 struct thread *thread_create(const char *name, void (*function)(void *context), void *context)
 {
+    return thread_create_with_stack(THREAD_STACK_SIZE, name, function, context);
+}
+
+struct thread *thread_create_with_stack(size_t stack_size, const char *name,
+                                        void (*function)(void *context), void *context)
+{
     struct thread *thread = kzalloc(sizeof(*thread));
     uint64_t *stack;
 
     if (!thread) {
         return NULL;
     }
-    thread->stack = stack_alloc(THREAD_STACK_SIZE);
+    thread->stack = stack_alloc(stack_size);
     if (!thread->stack) {
         kfree(thread);
         return NULL;
@@ -150,6 +156,7 @@ struct thread *thread_create(const char *name, void (*function)(void *context), 
     stack = (uint64_t *)thread->stack - 2;
     stack[0] = (uintptr_t)thread_first;
     stack[1] = 0;
+    thread->stack_size = stack_size;
     thread->stack_pointer = (uintptr_t)stack;
     thread->function = function;
     thread->context = context;

@@ -19,6 +19,7 @@
 #define KERNEL_THREAD_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "kernel/cpu/percpu.h"
@@ -40,6 +41,10 @@ _Noreturn void thread_idle(void);
 /** A thread that will run `function` and end when that returns. `name` is copied, and cut. It may
  * run on any CPU, until something else is set below. NULL when memory is short. */
 struct thread *thread_create(const char *name, void (*function)(void *context), void *context);
+/** Likewise, with so many bytes of stack, a multiple of 4 KiB, in the place of THREAD_STACK_SIZE.
+ */
+struct thread *thread_create_with_stack(size_t stack_size, const char *name,
+                                        void (*function)(void *context), void *context);
 /** Lets it run. Once. */
 void thread_start(struct thread *thread);
 /** The thread that runs. */

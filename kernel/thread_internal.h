@@ -27,6 +27,7 @@ struct thread {
     bool woken;                 /* a wake that no block has used up */
     uint64_t stack_pointer;     /* while it does not run */
     void *stack;                /* its top; NULL: an idle thread, whose stack is not ours */
+    size_t stack_size;
     uint64_t wait_time;
     uint64_t ready_since;
     struct thread_cap *cap;
