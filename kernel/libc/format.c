@@ -34,9 +34,12 @@ static void put(struct output *out, char character)
 
 static void put_text(struct output *out, const char *text, size_t length)
 {
-    for (size_t i = 0; i < length; i++) {
-        put(out, text[i]);
+    size_t room = out->size > out->length ? out->size - out->length - 1 : 0;
+
+    if (room > 0) {
+        memcpy(out->buffer + out->length, text, length < room ? length : room);
     }
+    out->length += length;
 }
 
 static void put_repeated(struct output *out, char character, int count)
@@ -76,14 +79,16 @@ static void put_number(struct output *out, const struct conversion *conversion, 
 {
     const char *alphabet = conversion->kind == 'X' ? "0123456789ABCDEF" : "0123456789abcdef";
     char digits[DIGITS_MAX];
+    char *first = digits + DIGITS_MAX;
     int count = 0;
     int zeros;
     int padding;
 
     /* The one corner of the standard: zero with precision 0 has no digits at all. */
     while (value != 0 || (count == 0 && conversion->precision != 0)) {
-        digits[count++] = alphabet[value % base];
+        *--first = alphabet[value % base];
         value /= base;
+        count++;
     }
     zeros = conversion->precision - count;
     zeros = zeros > 0 ? zeros : 0;
@@ -97,9 +102,7 @@ static void put_number(struct output *out, const struct conversion *conversion, 
     }
     put_text(out, prefix, strlen(prefix));
     put_repeated(out, '0', zeros);
-    while (count > 0) {
-        put(out, digits[--count]);
-    }
+    put_text(out, first, (size_t)count);
     if (conversion->left) {
         put_repeated(out, ' ', padding);
     }
@@ -188,19 +191,27 @@ static const char *parse_length(const char *at, struct conversion *conversion)
     }
 }
 
+/* What is before the next conversion; returns where that is, or the end. */
+static const char *put_plain(struct output *out, const char *at)
+{
+    const char *end = at;
+
+    while (*end != '\0' && *end != '%') {
+        end++;
+    }
+    put_text(out, at, (size_t)(end - at));
+    return end;
+}
+
 int format_string(char *buffer, size_t size, const char *format, va_list arguments)
 {
     struct output out = {.buffer = buffer, .size = size};
 
-    for (const char *at = format; *at != '\0'; at++) {
+    for (const char *at = put_plain(&out, format); *at != '\0'; at = put_plain(&out, at + 1)) {
         struct conversion conversion = {.precision = -1};
         const char *start = at;
         uint64_t value;
 
-        if (*at != '%') {
-            put(&out, *at);
-            continue;
-        }
         at = parse_flags(at + 1, &conversion);
         if (*at == '*') {
             conversion.width = va_arg(arguments, int);

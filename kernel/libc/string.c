@@ -47,9 +47,21 @@ void *memchr(const void *memory, int byte, size_t size)
     return NULL;
 }
 
+/* By aligned words, of which none reaches into a page that the string is not in. */
 size_t strlen(const char *string)
 {
-    return strnlen(string, SIZE_MAX);
+    const uint64_t ones = UINT64_C(0x0101010101010101);
+    size_t before = (uintptr_t)string % sizeof(uint64_t);
+    const char *at = string - before;
+    /* What is before the string is made not to be zero. */
+    uint64_t word = load_qword((const unsigned char *)at) | ((UINT64_C(1) << before * 8) - 1);
+    uint64_t zeros; /* the lowest bit is in the first zero byte, if there is one */
+
+    while ((zeros = (word - ones) & ~word & ones << 7) == 0) {
+        at += sizeof(uint64_t);
+        word = load_qword((const unsigned char *)at);
+    }
+    return (size_t)(at - string) + (unsigned)__builtin_ctzl(zeros) / 8;
 }
 
 size_t strnlen(const char *string, size_t limit)

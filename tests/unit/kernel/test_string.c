@@ -111,6 +111,15 @@ static void test_strings(void **state)
         const char *a = strings[i];
 
         assert_int_equal(kernel_strlen(a), strlen(a));
+        for (size_t place = 0; place < 16; place++) {
+            _Alignas(8) char moved[32];
+
+            memset(moved, 0, sizeof(moved)); /* what is in front of it is no end of it */
+            strcpy(moved + place, a);
+            assert_int_equal(kernel_strlen(moved + place), strlen(a));
+            memset(moved + place + strlen(a) + 1, 'x', sizeof(moved) - place - strlen(a) - 1);
+            assert_int_equal(kernel_strlen(moved + place), strlen(a));
+        }
         for (size_t limit = 0; limit < 12; limit++) {
             assert_int_equal(kernel_strnlen(a, limit), strnlen(a, limit));
         }
