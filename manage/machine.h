@@ -130,7 +130,8 @@ struct machine {
     /* VMs in the order in which they were defined; false past the last. */
     bool (*vm)(unsigned index, struct machine_vm *vm);
     bool (*find_vm)(const char *name, struct machine_vm *vm);
-    bool (*exits)(const char *name, enum vm_exit_kind kind, struct exit_statistics *exits);
+    /* Those of a VM, by kind. */
+    bool (*exits)(const char *name, struct exit_statistics exits[static VM_EXIT_KINDS]);
     /* From the text of a description: one VM's object, or {"vms": [one]}. `name` gets its name. */
     int (*define)(const char *json, size_t length, char name[DESCRIPTION_NAME_SIZE], char *reason,
                   size_t size);

@@ -19,7 +19,7 @@ struct managed_vm *machine_find_vm(const char *name, char *reason, size_t size);
 unsigned machine_vm_count(void);
 bool machine_get_vm(unsigned index, struct machine_vm *vm);
 bool machine_get_vm_by_name(const char *name, struct machine_vm *vm);
-bool machine_get_exits(const char *name, enum vm_exit_kind kind, struct exit_statistics *exits);
+bool machine_get_exits(const char *name, struct exit_statistics exits[static VM_EXIT_KINDS]);
 int machine_define(const char *json, size_t length, char name[DESCRIPTION_NAME_SIZE], char *reason,
                    size_t size);
 int machine_delete(const char *name, char *reason, size_t size);

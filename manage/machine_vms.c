@@ -79,14 +79,14 @@ bool machine_get_vm_by_name(const char *name, struct machine_vm *out)
     return vm != NULL;
 }
 
-bool machine_get_exits(const char *name, enum vm_exit_kind kind, struct exit_statistics *exits)
+bool machine_get_exits(const char *name, struct exit_statistics exits[static VM_EXIT_KINDS])
 {
     const struct managed_vm *vm;
 
     vms_lock();
-    vm = kind < VM_EXIT_KINDS ? vms_find(name) : NULL;
-    if (vm) {
-        vms_exit_statistics(vm, kind, exits);
+    vm = vms_find(name);
+    for (unsigned kind = 0; vm && kind < VM_EXIT_KINDS; kind++) {
+        vms_exit_statistics(vm, (enum vm_exit_kind)kind, &exits[kind]);
     }
     vms_unlock();
     return vm != NULL;

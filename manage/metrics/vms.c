@@ -167,7 +167,7 @@ static void describe_histogram(struct metrics_text *text, const char *vm, const 
 static void describe_exits(struct metrics_text *text, const struct machine *machine,
                            const struct samples *all, uint64_t tsc_hz, bool durations)
 {
-    struct exit_statistics exits;
+    static struct exit_statistics exits[VM_EXIT_KINDS]; /* too large for a stack */
 
     if (durations) {
         metrics_family(text, "innkeeper_vm_exit_duration_seconds", "histogram",
@@ -180,17 +180,19 @@ static void describe_exits(struct metrics_text *text, const struct machine *mach
     for (unsigned i = 0; i < all->count; i++) {
         const char *vm = all->samples[i].name;
 
-        for (unsigned kind = 0; kind < VM_EXIT_KINDS; kind++) {
+        bool known = machine->exits(vm, exits);
+
+        for (unsigned kind = 0; known && kind < VM_EXIT_KINDS; kind++) {
             const char *reason = vm_exit_kind_name((enum vm_exit_kind)kind);
 
-            if (!machine->exits(vm, (enum vm_exit_kind)kind, &exits) || exits.count == 0) {
+            if (exits[kind].count == 0) {
                 continue;
             }
             if (durations) {
-                describe_histogram(text, vm, reason, &exits, tsc_hz);
+                describe_histogram(text, vm, reason, &exits[kind], tsc_hz);
             } else {
                 metrics_integer(text, "", METRICS_LABELS({"vm", vm}, {"reason", reason}),
-                                exits.count);
+                                exits[kind].count);
             }
         }
     }

@@ -187,12 +187,13 @@ static void put_share(struct json_writer *json, const struct sched_description *
 
 static void put_exits(struct json_writer *json, const char *name)
 {
-    struct exit_statistics exits;
+    static struct exit_statistics exits[VM_EXIT_KINDS]; /* too large for a stack */
+    bool known = machine()->exits(name, exits);
 
     json_add_object(json, "ExitsByReason");
-    for (enum vm_exit_kind kind = 0; kind < VM_EXIT_KINDS; kind++) {
-        if (machine()->exits(name, kind, &exits) && exits.count > 0) {
-            json_add_number(json, vm_exit_kind_name(kind), exits.count);
+    for (enum vm_exit_kind kind = 0; known && kind < VM_EXIT_KINDS; kind++) {
+        if (exits[kind].count > 0) {
+            json_add_number(json, vm_exit_kind_name(kind), exits[kind].count);
         }
     }
     json_end_object(json);

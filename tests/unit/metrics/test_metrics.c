@@ -98,11 +98,11 @@ static bool get_vm(unsigned index, struct machine_vm *vm)
     return index < vm_count;
 }
 
-static bool get_exits(const char *name, enum vm_exit_kind kind, struct exit_statistics *to)
+static bool get_exits(const char *name, struct exit_statistics to[static VM_EXIT_KINDS])
 {
     for (unsigned i = 0; i < vm_count; i++) {
         if (strcmp(vms[i].description.name, name) == 0) {
-            *to = exits[i][kind];
+            memcpy(to, exits[i], sizeof(exits[i]));
             return true;
         }
     }
