@@ -9,7 +9,8 @@
 /* The fields of handlers, and those of the server. */
 #define HEADER_MAX (HTTP_FIELDS_BYTES_MAX + 2048u)
 
-#define LINE_SIZE 128u
+#define LINE_SIZE  128u
+#define JOINED_MAX 3072u
 
 static const struct {
     unsigned status;
@@ -96,10 +97,28 @@ void http_add_field(struct http_answer *answer, const char *name, const char *va
     }
 }
 
+char *http_extend(struct http_answer *answer, size_t length)
+{
+    char *end = http_buffer_extend(&answer->body, length, HTTP_ANSWER_MAX);
+
+    if (!end) {
+        answer->failed = true;
+    }
+    return end;
+}
+
+void http_shorten(struct http_answer *answer, size_t length)
+{
+    answer->body.length -= length;
+    answer->body.bytes[answer->body.length] = '\0';
+}
+
 void http_write(struct http_answer *answer, const void *bytes, size_t length)
 {
-    if (!http_buffer_append(&answer->body, bytes, length, HTTP_ANSWER_MAX)) {
-        answer->failed = true;
+    char *end = http_extend(answer, length);
+
+    if (end && length) {
+        memcpy(end, bytes, length);
     }
 }
 
@@ -189,6 +208,17 @@ static bool add_date(const struct http_sending *sending, struct http_buffer *hea
     return add(header, "Date", date, HEADER_MAX);
 }
 
+/* A short body goes with the header, which is one packet and one of TLS's records less. */
+static void join(struct http_answer *answer, struct http_buffer *header)
+{
+    const struct http_buffer *body = &answer->body;
+
+    if (!answer->constant && body->length <= JOINED_MAX &&
+        http_buffer_append(header, body->bytes, body->length, HEADER_MAX + JOINED_MAX)) {
+        http_buffer_free(&answer->body);
+    }
+}
+
 bool http_answer_header(struct http_answer *answer, const struct http_sending *sending,
                         struct http_buffer *header)
 {
@@ -223,6 +253,10 @@ bool http_answer_header(struct http_answer *answer, const struct http_sending *s
     if (!has_length(answer, status) || sending->bodiless) {
         http_clear_body(answer);
     }
-    return http_buffer_append(header, answer->fields.bytes, answer->fields.length, HEADER_MAX) &&
-           http_buffer_append_text(header, "\r\n", HEADER_MAX);
+    if (!http_buffer_append(header, answer->fields.bytes, answer->fields.length, HEADER_MAX) ||
+        !http_buffer_append_text(header, "\r\n", HEADER_MAX)) {
+        return false;
+    }
+    join(answer, header);
+    return true;
 }

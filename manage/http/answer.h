@@ -45,11 +45,11 @@ struct http_sending {
 unsigned http_answer_status(const struct http_answer *answer);
 /** Makes it a short text in place of all that there was. */
 void http_answer_text(struct http_answer *answer, unsigned status, const char *text);
-/** Writes the header; false when there is no memory. An answer that has failed is another one
- * after that: 500 and a short text. */
+/** Writes the header, and behind it the body if that is short; false when there is no memory. An
+ * answer that has failed is another one after that: 500 and a short text. */
 bool http_answer_header(struct http_answer *answer, const struct http_sending *sending,
                         struct http_buffer *header);
-/** The body as it is sent. */
+/** The body as it is sent, if it is not with the header. */
 const char *http_answer_body(const struct http_answer *answer, size_t *length);
 /** Gives memory back. */
 void http_answer_free(struct http_answer *answer);

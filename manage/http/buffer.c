@@ -13,16 +13,19 @@ size_t http_memory_used(void)
     return memory_used;
 }
 
-/* Makes room for `length` more bytes and a NUL. */
+/* Whether there is room for `length` more bytes and a NUL. */
+static bool has_room(const struct http_buffer *buffer, size_t length)
+{
+    return buffer->bytes + buffer->length + length < buffer->memory + buffer->size;
+}
+
+/* Makes that room. */
 static bool grow(struct http_buffer *buffer, size_t length)
 {
     size_t wanted = buffer->length + length + 1;
     size_t size = buffer->size ? buffer->size : FIRST_SIZE;
     char *memory;
 
-    if (buffer->size - (size_t)(buffer->bytes - buffer->memory) >= wanted) {
-        return true;
-    }
     while (size < wanted) {
         size *= 2;
     }
@@ -49,17 +52,28 @@ static bool grow(struct http_buffer *buffer, size_t length)
     return true;
 }
 
+char *http_buffer_extend(struct http_buffer *buffer, size_t length, size_t max)
+{
+    char *end;
+
+    if (length > max || buffer->length > max - length ||
+        (!has_room(buffer, length) && !grow(buffer, length))) {
+        return NULL;
+    }
+    end = buffer->bytes + buffer->length;
+    buffer->length += length;
+    end[length] = '\0';
+    return end;
+}
+
 bool http_buffer_append(struct http_buffer *buffer, const void *bytes, size_t length, size_t max)
 {
-    if (length > max || buffer->length > max - length || !grow(buffer, length)) {
-        return false;
+    char *end = http_buffer_extend(buffer, length, max);
+
+    if (end && length) {
+        memcpy(end, bytes, length);
     }
-    if (length) {
-        memcpy(buffer->bytes + buffer->length, bytes, length);
-    }
-    buffer->length += length;
-    buffer->bytes[buffer->length] = '\0';
-    return true;
+    return end != NULL;
 }
 
 bool http_buffer_append_text(struct http_buffer *buffer, const char *text, size_t max)

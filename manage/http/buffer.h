@@ -23,6 +23,8 @@ struct http_buffer {
  */
 bool http_buffer_append(struct http_buffer *buffer, const void *bytes, size_t length, size_t max);
 bool http_buffer_append_text(struct http_buffer *buffer, const char *text, size_t max);
+/** Appends bytes that the caller fills in, where this points to; NULL as above. */
+char *http_buffer_extend(struct http_buffer *buffer, size_t length, size_t max);
 /** Takes so many of the first bytes away. */
 void http_buffer_take(struct http_buffer *buffer, size_t length);
 /** Gives its memory back; it is empty then. */

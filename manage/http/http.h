@@ -67,6 +67,10 @@ void http_status(struct http_answer *answer, unsigned status);
 void http_add_field(struct http_answer *answer, const char *name, const char *value);
 /** Appends to the body. */
 void http_write(struct http_answer *answer, const void *bytes, size_t length);
+/** The same with bytes that the caller fills in, where this points to; NULL: there is no memory. */
+char *http_extend(struct http_answer *answer, size_t length);
+/** Drops so many of the last bytes of the body. */
+void http_shorten(struct http_answer *answer, size_t length);
 /** Makes the body these bytes, which are not copied and last as long as the kernel. */
 void http_body_constant(struct http_answer *answer, const void *bytes, size_t length);
 /** What has been written so far, for ETags. */

@@ -1,11 +1,9 @@
 #include "manage/metrics/text.h"
 
 #include <stddef.h>
-#include <stdio.h>
 #include <string.h>
 
-#define NS_PER_SECOND UINT64_C(1000000000)
-#define NUMBER_SIZE   24u
+#define NS_DIGITS 9u
 
 static void put(struct metrics_text *text, const char *string)
 {
@@ -26,75 +24,87 @@ void metrics_family(struct metrics_text *text, const char *name, const char *typ
     put(text, "\n");
 }
 
-/* In quotes; what would end them, or the line, is escaped. */
-static void put_label_value(struct metrics_text *text, const char *value)
+static char *copy(char *to, const char *string)
 {
-    put(text, "\"");
-    while (*value) {
-        size_t plain = 0;
+    size_t length = strlen(string);
 
-        while (value[plain] && !strchr("\\\"\n", value[plain])) {
-            plain++;
-        }
-        http_write(text->answer, value, plain);
-        value += plain;
-        if (*value) {
-            char escaped[3] = {'\\', *value, '\0'};
+    memcpy(to, string, length);
+    return to + length;
+}
 
-            put(text, *value == '\n' ? "\\n" : escaped);
-            value++;
+/* What would end the quotes, or the line, is escaped. */
+static char *copy_escaped(char *to, const char *value)
+{
+    for (; *value; value++) {
+        char c = *value;
+
+        if (c == '\\' || c == '"' || c == '\n') {
+            *to++ = '\\';
+            c = (char)(c == '\n' ? 'n' : c);
         }
+        *to++ = c;
     }
-    put(text, "\"");
+    return to;
+}
+
+static char *copy_labels(char *to, const struct metrics_label *labels)
+{
+    for (const struct metrics_label *label = labels; label->name; label++) {
+        *to++ = label == labels ? '{' : ',';
+        to = copy(to, label->name);
+        to = copy_escaped(copy(to, "=\""), label->value);
+        *to++ = '"';
+    }
+    return labels->name ? copy(to, "}") : to;
+}
+
+/* As long as copy_labels can make them. */
+static size_t labels_max(const struct metrics_label *labels)
+{
+    size_t length = 1;
+
+    for (; labels->name; labels++) {
+        length += strlen(labels->name) + 2 * strlen(labels->value) + 4;
+    }
+    return length;
 }
 
 static void put_sample(struct metrics_text *text, const char *suffix,
                        const struct metrics_label *labels, const char *value)
 {
-    put(text, text->family);
-    put(text, suffix);
-    for (const struct metrics_label *label = labels; label->name; label++) {
-        put(text, label == labels ? "{" : ",");
-        put(text, label->name);
-        put(text, "=");
-        put_label_value(text, label->value);
+    size_t max = strlen(text->family) + strlen(suffix) + labels_max(labels) + strlen(value) + 2;
+    char *line = http_extend(text->answer, max);
+    char *end;
+
+    if (!line) {
+        return;
     }
-    put(text, labels->name ? "} " : " ");
-    put(text, value);
-    put(text, "\n");
+    end = copy_labels(copy(copy(line, text->family), suffix), labels);
+    *end++ = ' ';
+    end = copy(end, value);
+    *end++ = '\n';
+    http_shorten(text->answer, max - (size_t)(end - line));
 }
 
 void metrics_integer(struct metrics_text *text, const char *suffix,
                      const struct metrics_label *labels, uint64_t value)
 {
-    char number[NUMBER_SIZE];
+    char number[DECIMAL_SIZE];
 
-    snprintf(number, sizeof(number), "%lu", value);
-    put_sample(text, suffix, labels, number);
-}
-
-void metrics_write_seconds(char out[static METRICS_SECONDS_SIZE], uint64_t ns)
-{
-    size_t length;
-
-    snprintf(out, METRICS_SECONDS_SIZE, "%lu.%09lu", ns / NS_PER_SECOND, ns % NS_PER_SECOND);
-    length = strlen(out);
-    while (out[length - 1] == '0') {
-        length--;
-    }
-    if (out[length - 1] == '.') {
-        length--;
-    }
-    out[length] = '\0';
+    put_sample(text, suffix, labels, decimal_write(number, value, 0));
 }
 
 void metrics_seconds(struct metrics_text *text, const char *suffix,
                      const struct metrics_label *labels, uint64_t ns)
 {
-    char number[METRICS_SECONDS_SIZE];
+    char number[DECIMAL_SIZE];
 
-    metrics_write_seconds(number, ns);
-    put_sample(text, suffix, labels, number);
+    put_sample(text, suffix, labels, metrics_write_seconds(number, ns));
+}
+
+const char *metrics_write_seconds(char text[static DECIMAL_SIZE], uint64_t ns)
+{
+    return decimal_write(text, ns, NS_DIGITS);
 }
 
 void metrics_one(struct metrics_text *text, const char *name, const char *type, const char *help,

@@ -7,9 +7,8 @@
 
 #include <stdint.h>
 
+#include "kernel/decimal.h"
 #include "manage/http/http.h"
-
-#define METRICS_SECONDS_SIZE 32u
 
 struct metrics_text {
     struct http_answer *answer;
@@ -40,7 +39,7 @@ void metrics_seconds(struct metrics_text *text, const char *suffix,
 void metrics_one(struct metrics_text *text, const char *name, const char *type, const char *help,
                  uint64_t value);
 
-/** A time in seconds, with as many digits as it takes. */
-void metrics_write_seconds(char out[static METRICS_SECONDS_SIZE], uint64_t ns);
+/** A time in seconds, with as many digits as it takes; returns where in `text` it begins. */
+const char *metrics_write_seconds(char text[static DECIMAL_SIZE], uint64_t ns);
 
 #endif

@@ -151,9 +151,9 @@ static void describe_histogram(struct metrics_text *text, const char *vm, const 
     }
     exits_histogram(exits, tsc_hz, &histogram);
     for (unsigned i = 0; i < EXITS_BOUNDS; i++) {
-        char bound[METRICS_SECONDS_SIZE];
+        char number[DECIMAL_SIZE];
+        const char *bound = metrics_write_seconds(number, exits_bounds[i]);
 
-        metrics_write_seconds(bound, exits_bounds[i]);
         metrics_integer(text, "_bucket",
                         METRICS_LABELS({"vm", vm}, {"reason", reason}, {"le", bound}),
                         histogram.below[i]);

@@ -14,18 +14,18 @@
 #define ETAG_SIZE  24
 #define ALLOW_SIZE 48
 
-static void write_answer(void *context, const void *bytes, size_t length)
+static char *extend_answer(void *context, size_t length)
 {
-    http_write(context, bytes, length);
+    return http_extend(context, length);
 }
 
 static void begin_json(struct redfish_call *call)
 {
     http_clear_body(call->answer);
-    if (call->json.write == NULL) {
+    if (call->json.extend == NULL) {
         http_add_field(call->answer, "Content-Type", "application/json");
     }
-    json_writer_init(&call->json, write_answer, call->answer);
+    json_writer_init(&call->json, extend_answer, call->answer);
 }
 
 static void answer_errors(struct redfish_call *call)

@@ -44,21 +44,26 @@ struct event_text {
     char bytes[EVENT_SIZE];
 };
 
-static void append(void *context, const void *bytes, size_t length)
+static char *extend(void *context, size_t length)
 {
     struct event_text *text = context;
 
     if (length > sizeof(text->bytes) - text->length) {
         text->cut = true;
-        return;
+        return NULL;
     }
-    memcpy(text->bytes + text->length, bytes, length);
     text->length += length;
+    return text->bytes + text->length - length;
 }
 
 static void append_text(struct event_text *text, const char *bytes)
 {
-    append(text, bytes, strlen(bytes));
+    size_t length = strlen(bytes);
+    char *to = extend(text, length);
+
+    if (to != NULL) {
+        memcpy(to, bytes, length);
+    }
 }
 
 static void put_origin(struct json_writer *json, const struct machine_event *event)
@@ -107,7 +112,7 @@ static void write_event(struct event_text *text, const struct machine_host *host
     text->cut = false;
     snprintf(line, sizeof(line), "id: %lu\ndata: ", event->number);
     append_text(text, line);
-    json_writer_init(&json, append, text);
+    json_writer_init(&json, extend, text);
     json_begin_object(&json);
     schema_write_type(&json, SCHEMA_EVENT);
     json_add_format(&json, "Id", "%lu", event->number);

@@ -4,37 +4,41 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "kernel/decimal.h"
 #include "kernel/panic.h"
+#include "manage/redfish/json_escape.h"
 
-#define FNV_PRIME   UINT64_C(0x100000001b3)
 #define FORMAT_SIZE 1024
 #define ALL         UINT32_MAX /* of a container all members are wanted */
 
-static const char replacement[] = "\xef\xbf\xbd"; /* U+FFFD */
-
-void json_writer_init(struct json_writer *json,
-                      void (*write)(void *context, const void *bytes, size_t length), void *context)
+void json_writer_init(struct json_writer *json, json_extend *extend, void *context)
 {
-    *json = (struct json_writer){.write = write, .context = context, .hash = JSON_HASH_BEGIN};
+    *json = (struct json_writer){.extend = extend, .context = context, .hash = JSON_HASH_BEGIN};
     json->selected[0] = ALL;
 }
 
-/* What is only for the reader's eyes and parser: not hashed. */
-static void emit_raw(struct json_writer *json, const char *text, size_t length)
+/* The hash of what there was before and these bytes: eight of them at a time. */
+static void hash(struct json_writer *json, const char *bytes, size_t length)
 {
-    if (json->write != NULL && json->muted == 0) {
-        json->write(json->context, text, length);
-    }
-}
+    const uint64_t factor = UINT64_C(0x9e3779b97f4a7c15); /* odd: no difference is lost */
+    uint64_t result = json->hash + length;
 
-static void emit(struct json_writer *json, const char *text, size_t length)
-{
-    if (json->ignored == 0) {
-        for (size_t i = 0; i < length; i++) {
-            json->hash = (json->hash ^ (unsigned char)text[i]) * FNV_PRIME;
-        }
+    if (json->ignored > 0) {
+        return;
     }
-    emit_raw(json, text, length);
+    for (size_t done = 0; done < length; done += sizeof(uint64_t)) {
+        size_t left = length - done;
+        uint64_t word = 0;
+
+        if (left >= sizeof(word)) {
+            memcpy(&word, bytes + done, sizeof(word));
+        } else {
+            memcpy(&word, bytes + done, left);
+        }
+        result = (result ^ word) * factor;
+        result ^= result >> 32; /* so that the upper bits count below, too */
+    }
+    json->hash = result;
 }
 
 /* The container's bit in `filled`. */
@@ -43,24 +47,29 @@ static uint64_t container_bit(const struct json_writer *json)
     return UINT64_C(1) << (json->depth % JSON_WRITER_DEPTH);
 }
 
-/* A comma, unless this is the first thing in its container. */
-static void separate(struct json_writer *json)
+/* Room for so many bytes; NULL: nobody will see them. */
+static char *extend(struct json_writer *json, size_t length)
 {
-    if (json->muted != 0) {
-        return;
-    }
-    if ((json->filled & container_bit(json)) != 0) {
-        emit_raw(json, ",", 1);
-    }
-    json->filled |= container_bit(json);
+    return json->extend != NULL && json->muted == 0 ? json->extend(json->context, length) : NULL;
 }
 
-static void begin_value(struct json_writer *json)
+/* The same, of a key or a value, after a comma unless it is the first in its container or a value
+ * after its key. */
+static char *begin(struct json_writer *json, size_t length)
 {
-    if (!json->after_key) {
-        separate(json);
+    bool comma = false;
+    char *to;
+
+    if (!json->after_key && json->muted == 0) {
+        comma = (json->filled & container_bit(json)) != 0;
+        json->filled |= container_bit(json);
     }
     json->after_key = false;
+    to = extend(json, length + comma);
+    if (comma && to != NULL) {
+        *to++ = ',';
+    }
+    return to;
 }
 
 static void end_value(struct json_writer *json)
@@ -70,12 +79,19 @@ static void end_value(struct json_writer *json)
     }
 }
 
+static void put_bracket(struct json_writer *json, char *to, char bracket)
+{
+    hash(json, &bracket, 1);
+    if (to != NULL) {
+        *to = bracket;
+    }
+}
+
 /* What is wanted of a container, json_key has left one level deeper; an element of an array is
  * wanted as the array is. */
 static void begin_container(struct json_writer *json, char bracket, bool element)
 {
-    begin_value(json);
-    emit(json, &bracket, 1);
+    put_bracket(json, begin(json, 1), bracket);
     ASSERT(json->depth + 1 < JSON_WRITER_DEPTH,
            "JSON is not written deeper than its writer counts");
     if (element) {
@@ -90,7 +106,7 @@ static void end_container(struct json_writer *json, char bracket)
 {
     ASSERT(json->depth > 0, "what ends in JSON has begun");
     json->depth--;
-    emit(json, &bracket, 1);
+    put_bracket(json, extend(json, 1), bracket);
     end_value(json);
 }
 
@@ -112,84 +128,6 @@ void json_begin_array(struct json_writer *json)
 void json_end_array(struct json_writer *json)
 {
     end_container(json, ']');
-}
-
-/* Length of the character at `text`, and how its bytes are continued; 0 if it is none in UTF-8
- * (RFC 3629: no surrogates, no overlong forms, nothing past U+10FFFF). */
-static size_t utf8_length(const unsigned char *text, size_t length)
-{
-    unsigned char first = text[0];
-    unsigned char low = 0x80;
-    unsigned char high = 0xbf;
-    size_t size;
-
-    if (first < 0x80) {
-        return 1;
-    }
-    if (first >= 0xc2 && first <= 0xdf) {
-        size = 2;
-    } else if (first >= 0xe0 && first <= 0xef) {
-        size = 3;
-        low = first == 0xe0 ? 0xa0 : 0x80;
-        high = first == 0xed ? 0x9f : 0xbf;
-    } else if (first >= 0xf0 && first <= 0xf4) {
-        size = 4;
-        low = first == 0xf0 ? 0x90 : 0x80;
-        high = first == 0xf4 ? 0x8f : 0xbf;
-    } else {
-        return 0;
-    }
-    if (size > length || text[1] < low || text[1] > high) {
-        return 0;
-    }
-    for (size_t i = 2; i < size; i++) {
-        if (text[i] < 0x80 || text[i] > 0xbf) {
-            return 0;
-        }
-    }
-    return size;
-}
-
-static void put_escape(struct json_writer *json, char c)
-{
-    static const char letters[] = "\"\"\\\\\nn\rr\tt";
-    char escape[8] = "\\";
-
-    for (const char *at = letters; *at != '\0'; at += 2) {
-        if (*at == c) {
-            escape[1] = at[1];
-            emit(json, escape, 2);
-            return;
-        }
-    }
-    snprintf(escape, sizeof(escape), "\\u%04x", (unsigned)(unsigned char)c);
-    emit(json, escape, 6);
-}
-
-static void put_quoted(struct json_writer *json, const char *text, size_t length)
-{
-    size_t done = 0; /* up to here it is written */
-    size_t i = 0;
-
-    emit(json, "\"", 1);
-    while (i < length) {
-        size_t size = utf8_length((const unsigned char *)text + i, length - i);
-        bool plain = size > 0 && (unsigned char)text[i] >= ' ' && text[i] != '"' && text[i] != '\\';
-
-        if (plain) {
-            i += size;
-            continue;
-        }
-        emit(json, text + done, i - done);
-        if (size == 0) {
-            emit(json, replacement, sizeof(replacement) - 1);
-        } else {
-            put_escape(json, text[i]);
-        }
-        done = ++i;
-    }
-    emit(json, text + done, i - done);
-    emit(json, "\"", 1);
 }
 
 /* True if the path's part number `level` is `key`; *last if there is none after it. */
@@ -237,15 +175,21 @@ static uint32_t select_key(const struct json_writer *json, const char *key)
 void json_key(struct json_writer *json, const char *key)
 {
     uint32_t selected = select_key(json, key);
+    size_t length = strlen(key);
+    char *to;
 
     if (selected == 0 && json->muted == 0) {
         json->muted = json->depth + 1;
     }
     json->selected[json->depth + 1] = selected;
     json->selected_key[json->depth + 1] = (uint8_t)(json->selected_key[json->depth] + 1);
-    separate(json);
-    put_quoted(json, key, strlen(key));
-    emit(json, ":", 1);
+    hash(json, key, length);
+    to = begin(json, length + 3);
+    if (to != NULL) {
+        *to++ = '"';
+        memcpy(to, key, length);
+        memcpy(to + length, "\":", 2);
+    }
     json->after_key = true;
 }
 
@@ -256,17 +200,34 @@ void json_select(struct json_writer *json, const struct json_selection *selectio
     json->selected[json->depth] = selection->count == 0 ? ALL : (1u << selection->count) - 1;
 }
 
-static void put_word(struct json_writer *json, const char *word)
+/* A value that needs no quotes. */
+static void put_word(struct json_writer *json, const char *word, size_t length)
 {
-    begin_value(json);
-    emit(json, word, strlen(word));
+    char *to = begin(json, length);
+
+    hash(json, word, length);
+    if (to != NULL) {
+        memcpy(to, word, length);
+    }
     end_value(json);
 }
 
 void json_put_text(struct json_writer *json, const char *text, size_t length)
 {
-    begin_value(json);
-    put_quoted(json, text, length);
+    size_t written = json_escape(NULL, text, length);
+    char *to = begin(json, written + 2);
+
+    hash(json, "\"", 1); /* it is no number */
+    hash(json, text, length);
+    if (to != NULL) {
+        *to++ = '"';
+        if (written == length) {
+            memcpy(to, text, length); /* all of it is plain */
+        } else {
+            json_escape(to, text, length);
+        }
+        to[written] = '"';
+    }
     end_value(json);
 }
 
@@ -281,52 +242,40 @@ void json_put_string(struct json_writer *json, const char *text)
 
 void json_put_number(struct json_writer *json, uint64_t number)
 {
-    char text[24];
-
-    snprintf(text, sizeof(text), "%lu", number);
-    put_word(json, text);
+    json_put_decimal(json, number, 0);
 }
 
 void json_put_signed(struct json_writer *json, int64_t number)
 {
-    char text[24];
+    char text[1 + DECIMAL_SIZE]; /* with room for the sign */
+    char *at = decimal_write(text + 1, number < 0 ? -(uint64_t)number : (uint64_t)number, 0);
 
-    snprintf(text, sizeof(text), "%ld", number);
-    put_word(json, text);
+    if (number < 0) {
+        *--at = '-';
+    }
+    put_word(json, at, strlen(at));
 }
 
 void json_put_decimal(struct json_writer *json, uint64_t number, unsigned digits)
 {
-    char text[32];
-    char *at = text + sizeof(text) - 1;
+    char text[DECIMAL_SIZE];
+    const char *at = decimal_write(text, number, digits);
 
-    while (digits > 0 && number % 10 == 0) {
-        number /= 10;
-        digits--;
-    }
-    *at = '\0';
-    for (unsigned i = 0; i < digits; i++) {
-        *--at = (char)('0' + number % 10);
-        number /= 10;
-    }
-    if (digits > 0) {
-        *--at = '.';
-    }
-    do {
-        *--at = (char)('0' + number % 10);
-        number /= 10;
-    } while (number > 0);
-    put_word(json, at);
+    put_word(json, at, strlen(at));
 }
 
 void json_put_bool(struct json_writer *json, bool value)
 {
-    put_word(json, value ? "true" : "false");
+    if (value) {
+        put_word(json, "true", 4);
+    } else {
+        put_word(json, "false", 5);
+    }
 }
 
 void json_put_null(struct json_writer *json)
 {
-    put_word(json, "null");
+    put_word(json, "null", 4);
 }
 
 void json_add_string(struct json_writer *json, const char *key, const char *text)

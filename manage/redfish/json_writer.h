@@ -15,7 +15,7 @@
 
 #define JSON_WRITER_DEPTH  64u
 #define JSON_SELECTION_MAX 16u
-#define JSON_HASH_BEGIN    UINT64_C(0xcbf29ce484222325) /* FNV-1a */
+#define JSON_HASH_BEGIN    UINT64_C(0xcbf29ce484222325)
 
 /* Which members of an object are wanted: paths of keys, "Status/Health". */
 struct json_selection {
@@ -23,9 +23,12 @@ struct json_selection {
     unsigned count; /* 0: all members */
 };
 
+/** Makes what was written longer by that many bytes, which the writer fills then; NULL if there is
+ * no room for them. */
+typedef char *json_extend(void *context, size_t length);
+
 struct json_writer {
-    /* NULL: nothing is written, only the hash is made. */
-    void (*write)(void *context, const void *bytes, size_t length);
+    json_extend *extend; /* NULL: nothing is written, only the hash is made */
     void *context;
     unsigned depth;   /* containers that are open */
     uint64_t filled;  /* bit N: the container at depth N has a member already */
@@ -41,15 +44,13 @@ struct json_writer {
 };
 
 /** A writer at the beginning of a document. */
-void json_writer_init(struct json_writer *json,
-                      void (*write)(void *context, const void *bytes, size_t length),
-                      void *context);
+void json_writer_init(struct json_writer *json, json_extend *extend, void *context);
 
 void json_begin_object(struct json_writer *json);
 void json_end_object(struct json_writer *json);
 void json_begin_array(struct json_writer *json);
 void json_end_array(struct json_writer *json);
-/** The key of the member whose value comes next. */
+/** The key of the member whose value comes next: text that needs no escapes. */
 void json_key(struct json_writer *json, const char *key);
 
 /** Bytes that are no UTF-8 become U+FFFD. NULL: null. */

@@ -76,16 +76,16 @@ const struct redfish_resources *const redfish_tables[] = {
 };
 const unsigned redfish_table_count = sizeof(redfish_tables) / sizeof(redfish_tables[0]);
 
-static void write_answer(void *context, const void *bytes, size_t length)
+static char *extend_answer(void *context, size_t length)
 {
-    http_write(context, bytes, length);
+    return http_extend(context, length);
 }
 
 static void begin_document(struct http_answer *answer, struct json_writer *json)
 {
     http_add_field(answer, "Content-Type", "application/json");
     http_add_field(answer, "OData-Version", "4.0");
-    json_writer_init(json, write_answer, answer);
+    json_writer_init(json, extend_answer, answer);
     json_begin_object(json);
 }
 

@@ -50,6 +50,7 @@
 #define ARP_QUEUEING                   1 /* for a burst of syslog messages */
 #define ARP_QUEUE_LEN                  32
 #define ETH_PAD_SIZE                   0
+#define LWIP_CHKSUM_ALGORITHM          3 /* eight bytes at a time */
 
 /* TCP. */
 #define LWIP_TCP                           1

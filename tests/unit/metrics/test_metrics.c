@@ -35,12 +35,24 @@ void http_add_field(struct http_answer *to, const char *name, const char *value)
     snprintf(to->content_type, sizeof(to->content_type), "%s", value);
 }
 
-void http_write(struct http_answer *to, const void *bytes, size_t length)
+char *http_extend(struct http_answer *to, size_t length)
 {
     assert_true(to->length + length < sizeof(to->body));
-    memcpy(to->body + to->length, bytes, length);
     to->length += length;
     to->body[to->length] = '\0';
+    return to->body + to->length - length;
+}
+
+void http_shorten(struct http_answer *to, size_t length)
+{
+    assert_true(length <= to->length);
+    to->length -= length;
+    to->body[to->length] = '\0';
+}
+
+void http_write(struct http_answer *to, const void *bytes, size_t length)
+{
+    memcpy(http_extend(to, length), bytes, length);
 }
 
 void http_clear_body(struct http_answer *to)
@@ -436,17 +448,13 @@ static void test_histogram(void **state)
 
 static void test_seconds(void **state)
 {
-    char text[METRICS_SECONDS_SIZE];
+    char text[DECIMAL_SIZE];
 
     (void)state;
-    metrics_write_seconds(text, 0);
-    assert_string_equal(text, "0");
-    metrics_write_seconds(text, 10000000000);
-    assert_string_equal(text, "10");
-    metrics_write_seconds(text, 10000000010);
-    assert_string_equal(text, "10.00000001");
-    metrics_write_seconds(text, UINT64_MAX);
-    assert_string_equal(text, "18446744073.709551615");
+    assert_string_equal(metrics_write_seconds(text, 0), "0");
+    assert_string_equal(metrics_write_seconds(text, 10000000000), "10");
+    assert_string_equal(metrics_write_seconds(text, 10000000010), "10.00000001");
+    assert_string_equal(metrics_write_seconds(text, UINT64_MAX), "18446744073.709551615");
 }
 
 int main(void)

@@ -8,13 +8,13 @@ static char text[4096];
 static size_t length;
 static struct json_writer json;
 
-static void write_text(void *context, const void *bytes, size_t size)
+static char *extend(void *context, size_t size)
 {
     (void)context;
     assert_true(length + size < sizeof(text));
-    memcpy(text + length, bytes, size);
     length += size;
     text[length] = '\0';
+    return text + length - size;
 }
 
 static int begin(void **state)
@@ -22,7 +22,7 @@ static int begin(void **state)
     (void)state;
     length = 0;
     text[0] = '\0';
-    json_writer_init(&json, write_text, NULL);
+    json_writer_init(&json, extend, NULL);
     return 0;
 }
 
@@ -151,13 +151,57 @@ static void hashes(void **state)
     assert_int_not_equal(json.hash, hash);
 }
 
+static uint64_t hash_of_text(const char *bytes, size_t size)
+{
+    begin(NULL);
+    json_put_text(&json, bytes, size);
+    return json.hash;
+}
+
+/* Wherever one bit differs, and whatever is at the end. */
+static void hashes_of_texts(void **state)
+{
+    char bytes[21] = "text of twenty bytes";
+
+    (void)state;
+    uint64_t hash = hash_of_text(bytes, 20);
+    assert_int_equal(hash_of_text(bytes, 20), hash);
+    for (unsigned bit = 0; bit < 20 * 8; bit++) {
+        bytes[bit / 8] = (char)(bytes[bit / 8] ^ 1 << bit % 8);
+        assert_int_not_equal(hash_of_text(bytes, 20), hash);
+        bytes[bit / 8] = (char)(bytes[bit / 8] ^ 1 << bit % 8);
+    }
+    assert_int_not_equal(hash_of_text(bytes, 19), hash);
+    assert_int_not_equal(hash_of_text(bytes, 21), hash);
+    begin(NULL);
+    json_put_number(&json, 1);
+    assert_int_not_equal(hash_of_text("1", 1), json.hash);
+}
+
+/* Nothing is written where there is no room, and the writer goes on. */
+static char *extend_never(void *context, size_t size)
+{
+    (void)context;
+    (void)size;
+    return NULL;
+}
+
+static void no_room(void **state)
+{
+    (void)state;
+    write_sample(NULL, 1);
+    uint64_t hash = json.hash;
+    json_writer_init(&json, extend_never, NULL);
+    write_sample(NULL, 1);
+    assert_int_equal(json.hash, hash);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(structure, begin),
-        cmocka_unit_test_setup(escapes, begin),
-        cmocka_unit_test_setup(selection, begin),
-        cmocka_unit_test_setup(hashes, begin),
+        cmocka_unit_test_setup(structure, begin),       cmocka_unit_test_setup(escapes, begin),
+        cmocka_unit_test_setup(selection, begin),       cmocka_unit_test_setup(hashes, begin),
+        cmocka_unit_test_setup(hashes_of_texts, begin), cmocka_unit_test_setup(no_room, begin),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
