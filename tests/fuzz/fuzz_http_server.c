@@ -10,7 +10,9 @@
 #include "manage/http/http.h"
 #include "manage/http/server.h"
 
-#define CLIENTS 8u
+/* Those who act one by one, and those who come as a crowd. */
+#define ACTORS  16u
+#define CLIENTS (HTTP_CONNECTIONS_MAX + ACTORS)
 #define SECOND  UINT64_C(1000000000)
 /* Turns after which a server that still has something to do has it for ever. */
 #define TURNS_MAX 100000u
@@ -30,6 +32,7 @@ static struct client clients[CLIENTS];
 static uint64_t now;
 static unsigned uploads, streams;
 static bool access_is_lost;
+static unsigned crowd; /* the last of it that came */
 
 static void require(int holds)
 {
@@ -274,18 +277,55 @@ static void run(void)
     require(http_memory_used() <= HTTP_MEMORY_MAX);
 }
 
+/* It comes. If the server is full somebody has to go, who is idle, or it is not let in. */
+static void come(struct client *client, bool secure)
+{
+    memset(client, 0, sizeof(*client));
+    client->connection = http_server_open(&transport, client, "peer", secure, now);
+    client->room = 100000;
+    require(http_server_connections() <= CLIENTS);
+}
+
+static void receive(struct client *client, const uint8_t *bytes, size_t length)
+{
+    if (client->connection && !client->finished) {
+        client->sent += length;
+        (void)http_server_receive(client->connection, bytes, length);
+    }
+}
+
+/* Many come at once and say the same, the beginning of a request perhaps, or nothing. */
+static void come_together(unsigned count, const uint8_t *bytes, size_t length)
+{
+    for (unsigned i = 0; i < count; i++) {
+        struct client *client = &clients[ACTORS + crowd++ % (CLIENTS - ACTORS)];
+
+        if (!client->connection) {
+            come(client, false);
+            receive(client, bytes, length);
+        }
+    }
+}
+
 /* What happens: a byte that says what, and to which client, and what that needs. Returns what is
  * left of the list. */
 static size_t act(const uint8_t *bytes, size_t left)
 {
-    struct client *client = &clients[bytes[0] >> 5];
+    struct client *client = &clients[bytes[0] >> 4];
     uint8_t argument = left > 1 ? bytes[1] : 0;
     size_t length;
 
-    switch (bytes[0] & 7) {
+    switch (bytes[0] & 15) {
     case 0: /* nothing but a turn */
         run();
         return left - 1;
+    case 8: /* a crowd, whose words are as long as the client's number */
+        length = (size_t)bytes[0] >> 4;
+        if (left < 2 + length) {
+            return 0;
+        }
+        come_together(argument % CLIENTS, bytes + 2, length);
+        return left - 2 - length;
     case 1: /* time passes */
         now += argument * SECOND / 4;
         run();
@@ -313,17 +353,13 @@ static size_t act(const uint8_t *bytes, size_t left)
         return left < 2 ? 0 : left - 2;
     default: /* it says something; it comes if it was not there */
         if (!client->connection) {
-            client->connection = http_server_open(&transport, client, "peer", argument & 1, now);
-            client->room = 100000;
+            come(client, argument & 1);
         }
         length = left < 2 ? 0 : left - 2;
         if (length > argument) {
             length = argument;
         }
-        if (client->connection && !client->finished) {
-            client->sent += length;
-            (void)http_server_receive(client->connection, bytes + 2, length);
-        }
+        receive(client, bytes + 2, length);
         return left < 2 ? 0 : left - 2 - length;
     }
 }
@@ -334,6 +370,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 
     now = 1000 * SECOND;
     access_is_lost = false;
+    crowd = 0;
     http_server_set_routes(&table, 1);
     while (left) {
         left = act(bytes + (size - left), left);
