@@ -52,16 +52,18 @@ enum virt_segment {
 
 /* Segment attribute bits, laid out as the second dword of a descriptor shifted right by 8
  * (SDM vol. 3, 25.4.1 "access rights"), plus the hidden "unusable" bit. */
-#define SEGMENT_TYPE_MASK 0x000fu
-#define SEGMENT_S         0x0010u /* code or data */
-#define SEGMENT_DPL_SHIFT 5
-#define SEGMENT_DPL_MASK  0x0060u
-#define SEGMENT_P         0x0080u
-#define SEGMENT_AVL       0x1000u
-#define SEGMENT_L         0x2000u
-#define SEGMENT_DB        0x4000u
-#define SEGMENT_G         0x8000u
-#define SEGMENT_UNUSABLE  0x10000u
+#define SEGMENT_TYPE_MASK       0x000fu
+#define SEGMENT_TYPE_CODE       0x0008u /* of code or data: it is code */
+#define SEGMENT_TYPE_CONFORMING 0x0004u /* of code */
+#define SEGMENT_S               0x0010u /* code or data */
+#define SEGMENT_DPL_SHIFT       5
+#define SEGMENT_DPL_MASK        0x0060u
+#define SEGMENT_P               0x0080u
+#define SEGMENT_AVL             0x1000u
+#define SEGMENT_L               0x2000u
+#define SEGMENT_DB              0x4000u
+#define SEGMENT_G               0x8000u
+#define SEGMENT_UNUSABLE        0x10000u
 
 struct virt_segment_state {
     uint16_t selector;
@@ -124,6 +126,15 @@ struct virt_mode {
     uint64_t cs_base;
     uint32_t cs_attributes;
     uint8_t cpl;
+};
+
+/* Where 64-bit code is executed: the part of the mode by which such code is found and decoded, if
+ * it is known that its privilege fits its page. */
+struct virt_code_place {
+    uint64_t rip;
+    uint64_t cr3;
+    uint64_t efer;
+    uint32_t cs_attributes;
 };
 
 /* How the guest's local APIC is reached, so that the back end can let the CPU virtualise it. */
@@ -303,6 +314,8 @@ struct virt_ops {
     void (*set_tables)(struct virt_vcpu *vcpu, const struct virt_table_state *gdtr,
                        const struct virt_table_state *idtr);
     void (*get_mode)(struct virt_vcpu *vcpu, struct virt_mode *mode);
+    /** Right after an exit only, from its handler. */
+    void (*get_code_place)(struct virt_vcpu *vcpu, struct virt_code_place *place);
     void (*set_activity)(struct virt_vcpu *vcpu, enum virt_activity activity);
     enum virt_activity (*get_activity)(struct virt_vcpu *vcpu);
 

@@ -62,31 +62,6 @@ static void decode_cr_access(const struct vmx_raw_exit *raw, struct vm_exit *exi
     exit->cr.linear = memory ? raw->guest_linear : 0;
 }
 
-static void decode_violation(uint64_t qualification, uint64_t guest_physical, uint64_t guest_linear,
-                             struct vm_exit *exit)
-{
-    bool linear_valid = qualification & EPT_LINEAR_VALID;
-
-    exit->memory.guest_phys = guest_physical;
-    exit->memory.guest_linear = linear_valid ? guest_linear : 0;
-    exit->memory.linear_valid = linear_valid;
-    exit->memory.page_walk = linear_valid && !(qualification & EPT_FINAL_TRANSLATION);
-    exit->memory.access = qualification & EPT_ACCESS;
-    exit->memory.misconfigured = false;
-}
-
-bool decode_memory_exit(uint64_t qualification, uint64_t guest_physical, uint64_t guest_linear,
-                        struct vm_exit *exit)
-{
-    if (qualification & EPT_NMI_UNBLOCKING) {
-        return false;
-    }
-    exit->kind = VM_EXIT_MEMORY;
-    exit->instruction_length = 0;
-    decode_violation(qualification, guest_physical, guest_linear, exit);
-    return true;
-}
-
 COLD static void decode_memory(const struct vmx_raw_exit *raw, struct vm_exit *exit)
 {
     if ((raw->reason & EXIT_REASON_BASIC_MASK) == EXIT_REASON_EPT_MISCONFIGURATION) {
@@ -96,21 +71,6 @@ COLD static void decode_memory(const struct vmx_raw_exit *raw, struct vm_exit *e
     } else {
         decode_violation(raw->qualification, raw->guest_physical, raw->guest_linear, exit);
     }
-}
-
-bool decode_apic_access_exit(uint64_t qualification, struct vm_exit *exit)
-{
-    static const uint8_t accesses[] = {APIC_ACCESS_LINEAR_READ, APIC_ACCESS_LINEAR_WRITE};
-    uint64_t type = qualification >> APIC_ACCESS_SHIFT & APIC_ACCESS_MASK;
-
-    if (type >= sizeof(accesses)) {
-        return false;
-    }
-    exit->kind = VM_EXIT_APIC_ACCESS;
-    exit->instruction_length = 0;
-    exit->apic_access.offset = (uint16_t)(qualification & APIC_OFFSET_MASK);
-    exit->apic_access.access = (enum apic_access_type)accesses[type];
-    return true;
 }
 
 COLD static void decode_apic_access(const struct vmx_raw_exit *raw, struct vm_exit *exit)

@@ -104,9 +104,48 @@ static inline bool decode_port_exit(uint64_t qualification, uint32_t instruction
     return true;
 }
 
-bool decode_memory_exit(uint64_t qualification, uint64_t guest_physical, uint64_t guest_linear,
-                        struct vm_exit *exit);
-bool decode_apic_access_exit(uint64_t qualification, struct vm_exit *exit);
+static inline void decode_violation(uint64_t qualification, uint64_t guest_physical,
+                                    uint64_t guest_linear, struct vm_exit *exit)
+{
+    uint64_t linear_valid = qualification / EPT_LINEAR_VALID & 1;
+    uint64_t in_tables = linear_valid & ~(qualification / EPT_FINAL_TRANSLATION);
+
+    exit->memory.guest_phys = guest_physical;
+    exit->memory.guest_linear = guest_linear & (0 - linear_valid);
+    exit->memory.linear_valid = linear_valid;
+    exit->memory.page_walk = in_tables;
+    exit->memory.access = qualification & EPT_ACCESS;
+    exit->memory.misconfigured = false;
+}
+
+static inline bool decode_memory_exit(uint64_t qualification, uint64_t guest_physical,
+                                      uint64_t guest_linear, struct vm_exit *exit)
+{
+    if (qualification & EPT_NMI_UNBLOCKING) {
+        return false;
+    }
+    exit->kind = VM_EXIT_MEMORY;
+    exit->instruction_length = 0;
+    decode_violation(qualification, guest_physical, guest_linear, exit);
+    return true;
+}
+
+_Static_assert(APIC_ACCESS_LINEAR_READ == 0 && APIC_ACCESS_LINEAR_WRITE == 1,
+               "numbered as in the qualification");
+
+static inline bool decode_apic_access_exit(uint64_t qualification, struct vm_exit *exit)
+{
+    uint64_t type = qualification >> APIC_ACCESS_SHIFT & APIC_ACCESS_MASK;
+
+    if (type > APIC_ACCESS_LINEAR_WRITE) {
+        return false;
+    }
+    exit->kind = VM_EXIT_APIC_ACCESS;
+    exit->instruction_length = 0;
+    exit->apic_access.offset = (uint16_t)(qualification & APIC_OFFSET_MASK);
+    exit->apic_access.access = (enum apic_access_type)type;
+    return true;
+}
 
 /**
  * Which further fields are needed, now that those of exit_needs are in `raw`: the linear address

@@ -122,7 +122,8 @@ static inline void vmcs_write_natural(struct vmcs_field_natural field, uint64_t 
 
 /*
  * The same for what most exits do, unchecked: right after an exit a VMCS is current, and these are
- * for fields that every CPU has. The upper half of a 32-bit field reads as 0.
+ * for fields that every CPU has on which we run guests. The upper half of a 32-bit field reads as
+ * 0.
  */
 static inline uint64_t exit_vmread(uint32_t encoding)
 {
@@ -134,6 +135,11 @@ static inline uint64_t exit_vmread(uint32_t encoding)
 }
 
 static inline uint64_t exit_read32(struct vmcs_field32 field)
+{
+    return exit_vmread(field.encoding);
+}
+
+static inline uint64_t exit_read64(struct vmcs_field64 field)
 {
     return exit_vmread(field.encoding);
 }

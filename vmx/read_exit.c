@@ -143,35 +143,30 @@ COLD static void take_apart(struct vmx_vcpu *vcpu, uint32_t reason, struct vm_ex
 }
 
 /* No event was being delivered when the guest exited. */
-static bool no_delivery(void)
+static inline bool no_delivery(void)
 {
-    return !(vmcs_read32(VMCS_IDT_VECTORING_INFO) & INTERRUPTION_VALID);
+    return !(exit_read32(VMCS_IDT_VECTORING_INFO) & INTERRUPTION_VALID);
 }
 
-/* Exits of which a few fields tell all, as a rule. */
-static bool read_frequent(struct vmx_vcpu *vcpu, uint32_t reason)
+/* Out of line, so that the compiler asks for the reasons in the order in which they are frequent.
+ */
+COLD static void read_access_or_other(struct vmx_vcpu *vcpu, uint32_t reason)
 {
-    struct vm_exit *exit = &vcpu->exit;
-
-    switch (reason) {
-    case EXIT_REASON_EPT_VIOLATION:
-        return no_delivery() &&
-               decode_memory_exit(vmcs_read_natural(VMCS_EXIT_QUALIFICATION),
-                                  vmcs_read64(VMCS_GUEST_PHYSICAL_ADDRESS),
-                                  vmcs_read_natural(VMCS_GUEST_LINEAR_ADDRESS), exit);
-    case EXIT_REASON_APIC_ACCESS:
-        return no_delivery() &&
-               decode_apic_access_exit(vmcs_read_natural(VMCS_EXIT_QUALIFICATION), exit);
-    default:
-        return false;
+    /* As a rule, a few fields tell all. */
+    if (reason == EXIT_REASON_EPT_VIOLATION) {
+        if (no_delivery() &&
+            decode_memory_exit(exit_read_natural(VMCS_EXIT_QUALIFICATION),
+                               exit_read64(VMCS_GUEST_PHYSICAL_ADDRESS),
+                               exit_read_natural(VMCS_GUEST_LINEAR_ADDRESS), &vcpu->exit)) {
+            return;
+        }
+    } else if (reason == EXIT_REASON_APIC_ACCESS) {
+        if (no_delivery() &&
+            decode_apic_access_exit(exit_read_natural(VMCS_EXIT_QUALIFICATION), &vcpu->exit)) {
+            return;
+        }
     }
-}
-
-COLD static void read_other(struct vmx_vcpu *vcpu, uint32_t reason)
-{
-    if (!read_frequent(vcpu, reason)) {
-        take_apart(vcpu, reason, &vcpu->exit);
-    }
+    take_apart(vcpu, reason, &vcpu->exit);
 }
 
 void vmx_read_exit(struct vmx_vcpu *vcpu, uint32_t reason)
@@ -193,5 +188,5 @@ void vmx_read_exit(struct vmx_vcpu *vcpu, uint32_t reason)
         vcpu->virt.events_changed = true;
         return;
     }
-    read_other(vcpu, reason);
+    read_access_or_other(vcpu, reason);
 }

@@ -272,6 +272,15 @@ void vmx_get_mode(struct virt_vcpu *vcpu, struct virt_mode *mode)
     mode->cpl = (uint8_t)((ss & SEGMENT_DPL_MASK) >> SEGMENT_DPL_SHIFT);
 }
 
+void vmx_get_code_place(struct virt_vcpu *vcpu, struct virt_code_place *place)
+{
+    (void)vcpu;
+    place->rip = exit_read_natural(VMCS_GUEST_RIP);
+    place->cr3 = exit_read_natural(VMCS_GUEST_CR3);
+    place->efer = exit_read64(VMCS_GUEST_EFER);
+    place->cs_attributes = (uint32_t)exit_read32(vmcs_guest_access_rights(SEGMENT_CS));
+}
+
 _Static_assert((int)ACTIVITY_ACTIVE == (int)ACTIVITY_STATE_ACTIVE &&
                    (int)ACTIVITY_HLT == (int)ACTIVITY_STATE_HLT &&
                    (int)ACTIVITY_SHUTDOWN == (int)ACTIVITY_STATE_SHUTDOWN &&

@@ -178,6 +178,7 @@ const struct virt_ops vmx_ops = {
     .get_tables = vmx_get_tables,
     .set_tables = vmx_set_tables,
     .get_mode = vmx_get_mode,
+    .get_code_place = vmx_get_code_place,
     .set_activity = vmx_set_activity,
     .get_activity = vmx_get_activity,
     .complete_instruction = vmx_complete_instruction,

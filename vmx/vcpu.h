@@ -162,6 +162,7 @@ void vmx_get_tables(struct virt_vcpu *vcpu, struct virt_table_state *gdtr,
 void vmx_set_tables(struct virt_vcpu *vcpu, const struct virt_table_state *gdtr,
                     const struct virt_table_state *idtr);
 void vmx_get_mode(struct virt_vcpu *vcpu, struct virt_mode *mode);
+void vmx_get_code_place(struct virt_vcpu *vcpu, struct virt_code_place *place);
 void vmx_set_activity(struct virt_vcpu *vcpu, enum virt_activity activity);
 enum virt_activity vmx_get_activity(struct virt_vcpu *vcpu);
 

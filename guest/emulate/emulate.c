@@ -38,9 +38,8 @@ static inline bool move_simply(struct emulate_context *context,
     return true;
 }
 
-/* Kept out of line, so that simple moves save and restore no registers for its sake. */
-static __attribute__((noinline)) enum emulate_result execute(struct emulate_context *context,
-                                                             const struct instruction *instruction)
+static enum emulate_result execute(struct emulate_context *context,
+                                   const struct instruction *instruction)
 {
     enum emulate_result result;
 
@@ -66,21 +65,29 @@ static __attribute__((noinline)) enum emulate_result execute(struct emulate_cont
     return result;
 }
 
-enum emulate_result emulate_instruction(struct emulate_context *context)
+/* Kept out of line, so that simple moves save and restore no registers for its sake. */
+static __attribute__((noinline)) enum emulate_result emulate_any(struct emulate_context *context)
 {
     const struct instruction *instruction;
     enum emulate_result result;
 
     virt->get_mode(context->vcpu, &context->mode);
     result = emulate_fetch(context, &instruction);
-    if (__builtin_expect(result != EMULATE_DONE, 0)) {
-        return result;
-    }
-    if (instruction->simple_move && move_simply(context, instruction)) {
-        virt->complete_instruction(context->vcpu, instruction->length);
+    return result == EMULATE_DONE ? execute(context, instruction) : result;
+}
+
+enum emulate_result emulate_instruction(struct emulate_context *context)
+{
+    struct virt_code_place place;
+
+    virt->get_code_place(context->vcpu, &place);
+    const struct code_cache_entry *entry = code_cache_slot(context->code_cache, place.rip);
+    if (__builtin_expect(code_cache_has_move(entry, &place), 1) &&
+        move_simply(context, &entry->instruction)) {
+        virt->complete_instruction(context->vcpu, entry->instruction.length);
         return EMULATE_DONE;
     }
-    return execute(context, instruction);
+    return emulate_any(context);
 }
 
 void emulate_deliver_fault(struct emulate_context *context)

@@ -7,49 +7,41 @@
 
 #define FETCH_SIZE (INSTRUCTION_MAX + 1)
 
-static inline struct code_cache_entry *cache_slot(struct emulate_context *context, uint64_t linear)
+/* True if in 64-bit code the outcome depends on nothing but virt_code_place. With EFER.LMA, CR0 and
+ * CR4 settle nothing of a fetch but SMEP, which is about the supervisor on a user's page. The CPL
+ * is that of a code segment which is not conforming (SDM vol. 3, 27.3.1.2). */
+static bool place_says_all(const struct virt_mode *mode, const struct page_walk_trace *trace)
 {
-    return &context->code_cache[(linear ^ (linear >> 4)) % CODE_CACHE_SIZE];
-}
+    uint32_t type = mode->cs_attributes & SEGMENT_TYPE_MASK;
 
-/* Would a fetch at `linear` and its decoding find what they found when the entry was made? */
-static inline bool cache_hit(const struct code_cache_entry *entry, const struct virt_mode *mode,
-                             uint64_t linear)
-{
-    if (((entry->linear ^ linear) | (entry->cr0 ^ mode->cr0) | (entry->cr3 ^ mode->cr3) |
-         (entry->cr4 ^ mode->cr4) | (entry->efer ^ mode->efer) |
-         (entry->cs_attributes ^ mode->cs_attributes) | (uint64_t)(entry->cpl ^ mode->cpl)) != 0 ||
-        entry->code == NULL) {
-        return false;
-    }
-    for (unsigned i = 0; i < entry->trace.count; i++) {
-        if (__atomic_load_n(entry->trace.words[i], __ATOMIC_RELAXED) != entry->trace.values[i]) {
-            return false;
-        }
-    }
-    /* Unaligned loads, which a plain assignment may not be. */
-    uint64_t bytes[2];
-    __builtin_memcpy(bytes, entry->code, sizeof(bytes));
-    return ((bytes[0] ^ entry->bytes[0]) | (bytes[1] ^ entry->bytes[1])) == 0;
+    return linear_cpu_bits(mode) == CPU_64_BIT &&
+           (type & (SEGMENT_TYPE_CODE | SEGMENT_TYPE_CONFORMING)) == SEGMENT_TYPE_CODE &&
+           trace->user_page == (mode->cpl == 3);
 }
 
 static void cache_fill(struct emulate_context *context, uint64_t linear, const void *code,
                        const struct page_walk_trace *trace)
 {
     const struct virt_mode *mode = &context->mode;
-    struct code_cache_entry *entry = cache_slot(context, linear);
+    struct code_cache_entry *entry = code_cache_slot(context->code_cache, linear);
 
-    entry->linear = linear;
-    entry->cr0 = mode->cr0;
-    entry->cr3 = mode->cr3;
-    entry->cr4 = mode->cr4;
-    entry->efer = mode->efer;
-    entry->cs_attributes = mode->cs_attributes;
-    entry->cpl = mode->cpl;
+    *entry = (struct code_cache_entry){
+        .linear = linear,
+        .cr3 = mode->cr3,
+        .efer = mode->efer,
+        .cs_attributes = mode->cs_attributes,
+        .cpl = mode->cpl,
+        .placed_move = context->decoded.simple_move && place_says_all(mode, trace),
+        .cr0 = mode->cr0,
+        .cr4 = mode->cr4,
+        .code = code,
+        .instruction = context->decoded,
+    };
     memcpy(entry->bytes, context->bytes, FETCH_SIZE);
-    entry->code = code;
-    entry->trace = *trace;
-    entry->instruction = context->decoded;
+    for (unsigned i = 0; i < PAGE_WALK_LEVELS_MAX; i++) {
+        entry->words[i] = i < trace->count ? trace->words[i] : &entry->values[i];
+        entry->values[i] = i < trace->count ? trace->values[i] : 0;
+    }
 }
 
 /* Appends what one page holds of the instruction to context->bytes; false after a fault. Code that
@@ -119,8 +111,8 @@ enum emulate_result emulate_fetch(struct emulate_context *context,
     if (bits != CPU_64_BIT) {
         linear = (linear + context->mode.cs_base) & UINT32_MAX;
     }
-    struct code_cache_entry *entry = cache_slot(context, linear);
-    if (__builtin_expect(cache_hit(entry, &context->mode, linear), 1)) {
+    struct code_cache_entry *entry = code_cache_slot(context->code_cache, linear);
+    if (__builtin_expect(code_cache_hit(entry, &context->mode, linear), 1)) {
         *instruction = &entry->instruction;
         return EMULATE_DONE;
     }

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "guest/bus.h"
+#include "guest/emulate/code_cache.h"
 #include "guest/emulate/decode.h"
 #include "guest/emulate/page_walk.h"
 #include "guest/memory.h"
@@ -24,27 +25,6 @@ struct emulate_fault {
     uint32_t error_code;
     uint64_t address; /* #PF: goes to CR2 */
 };
-
-/*
- * Drivers access their device with the same few instructions again and again. Each entry keeps one,
- * decoded, with all that its translation and its decoding depended on; that is compared in full at
- * each use, so that an entry is never stale and nobody has to invalidate it.
- */
-struct code_cache_entry {
-    uint64_t linear;
-    uint64_t cr0;
-    uint64_t cr3;
-    uint64_t cr4;
-    uint64_t efer;
-    uint32_t cs_attributes;
-    uint8_t cpl;
-    uint64_t bytes[2]; /* the code */
-    const void *code;  /* where it lies; NULL: entry is empty */
-    struct page_walk_trace trace;
-    struct instruction instruction;
-};
-
-#define CODE_CACHE_SIZE 16
 
 struct emulate_context {
     /* Set once per vCPU. */
@@ -71,7 +51,7 @@ struct emulate_context {
     uint8_t byte_count;                 /* of bytes, as far as they could be fetched */
 
     /* The emulator's own. */
-    struct virt_mode mode; /* read from the vCPU at the start of each call */
+    struct virt_mode mode; /* read from the vCPU when an instruction is not in the cache */
     struct instruction decoded;
     struct code_cache_entry code_cache[CODE_CACHE_SIZE];
 };

@@ -222,6 +222,7 @@ static void add_to_trace(struct page_walk_trace *trace, const void *entry)
 static void make_trace(const struct walk *walk, bool pae, struct page_walk_trace *trace)
 {
     trace->complete = true;
+    trace->user_page = (walk->granted & ENTRY_USER) != 0;
     trace->count = 0;
     if (pae) {
         add_to_trace(trace, walk->pdpte);
@@ -262,8 +263,7 @@ struct page_walk_result page_walk_traced(struct guest_memory *memory, const stru
 
     if ((mode->cr0 & CR0_PG) == 0) {
         if (trace != NULL) {
-            trace->complete = true;
-            trace->count = 0;
+            *trace = (struct page_walk_trace){.complete = true};
         }
         return (struct page_walk_result){.guest_phys = linear & UINT32_MAX};
     }

@@ -40,7 +40,8 @@ struct page_walk_result page_walk(struct guest_memory *memory, const struct virt
 /* The entries that led to a result: as long as they hold these values, and the mode and the access
  * are the same, a new walk would end alike. */
 struct page_walk_trace {
-    bool complete; /* false: flags were set on the way, or an entry lies outside RAM */
+    bool complete;  /* false: flags were set on the way, or an entry lies outside RAM */
+    bool user_page; /* CPL 3 may use it; false without paging */
     unsigned count;
     const uint64_t *words[PAGE_WALK_LEVELS_MAX]; /* the aligned 8 bytes with the entry */
     uint64_t values[PAGE_WALK_LEVELS_MAX];

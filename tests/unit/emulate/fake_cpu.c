@@ -59,6 +59,17 @@ static void write_cr(struct virt_vcpu *vcpu, unsigned number, uint64_t value)
 static void get_mode(struct virt_vcpu *vcpu, struct virt_mode *mode)
 {
     *mode = ((struct fake_cpu *)vcpu)->mode;
+    ((struct fake_cpu *)vcpu)->modes_read++;
+}
+
+static void get_code_place(struct virt_vcpu *vcpu, struct virt_code_place *place)
+{
+    const struct virt_mode *mode = &((struct fake_cpu *)vcpu)->mode;
+
+    *place = (struct virt_code_place){.rip = mode->rip,
+                                      .cr3 = mode->cr3,
+                                      .efer = mode->efer,
+                                      .cs_attributes = mode->cs_attributes};
 }
 
 static void complete_instruction(struct virt_vcpu *vcpu, uint8_t length)
@@ -91,6 +102,7 @@ static const struct virt_ops fake_ops = {
     .get_tables = get_tables,
     .write_cr = write_cr,
     .get_mode = get_mode,
+    .get_code_place = get_code_place,
     .complete_instruction = complete_instruction,
     .inject_exception = inject_exception,
 };
@@ -134,7 +146,7 @@ struct fake_cpu *fake_cpu_create(void)
                                    .cr3 = PML4,
                                    .cr4 = CR4_PAE,
                                    .efer = EFER_LME | EFER_LMA | EFER_NXE,
-                                   .cs_attributes = SEGMENT_L};
+                                   .cs_attributes = FAKE_CODE_64};
     cpu->context.vcpu = &cpu->vcpu;
     cpu->context.memory = &cpu->memory;
     cpu->context.mmio = &cpu->mmio;
@@ -147,6 +159,13 @@ void fake_cpu_destroy(struct fake_cpu *cpu)
 {
     guest_memory_destroy(&cpu->memory);
     kfree(cpu);
+}
+
+void fake_cpu_set_cpl(struct fake_cpu *cpu, unsigned cpl)
+{
+    cpu->mode.cpl = (uint8_t)cpl;
+    cpu->mode.cs_attributes &= ~SEGMENT_DPL_MASK;
+    cpu->mode.cs_attributes |= cpl << SEGMENT_DPL_SHIFT;
 }
 
 void fake_cpu_set_legacy(struct fake_cpu *cpu, enum cpu_bits bits)

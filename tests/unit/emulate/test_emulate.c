@@ -152,11 +152,11 @@ static void test_code_across_pages(void **state)
     fake_cpu_map(cpu, CODE + 0x1000, 0, 0);
     cpu->completed = 0;
     cpu->mode.rip = CODE + 0xfff;
-    cpu->mode.cpl = 3;
+    fake_cpu_set_cpl(cpu, 3);
     assert_int_equal(emulate_instruction(&cpu->context), EMULATE_FAULT);
     expect_fault(cpu, EXCEPTION_PF, PF_FETCH | PF_USER, CODE + 0x1000);
     /* A short instruction at the very end needs no second page. */
-    cpu->mode.cpl = 0;
+    fake_cpu_set_cpl(cpu, 0);
     memcpy(fake_cpu_ram(cpu, CODE_RAM + 0xffe), "\x8b\x07", 2);
     cpu->mode.rip = CODE + 0xffe;
     assert_int_equal(emulate_instruction(&cpu->context), EMULATE_DONE);
@@ -183,7 +183,7 @@ static void test_code_changes(void **state)
         assert_int_equal(run(cpu, CODE_BYTES("\x48\x89\x07")), EMULATE_DONE);
         cpu->mode.cs_attributes = SEGMENT_DB;
         assert_int_equal(run(cpu, CODE_BYTES("\x48\x89\x07")), EMULATE_UNDECODABLE);
-        cpu->mode.cs_attributes = SEGMENT_L;
+        cpu->mode.cs_attributes = FAKE_CODE_64;
         /* Another page at the same address. */
         assert_int_equal(run(cpu, CODE_BYTES("\x89\x07")), EMULATE_DONE);
         memcpy(fake_cpu_ram(cpu, other_code), "\xc6\x07\x33", 3);
@@ -194,13 +194,94 @@ static void test_code_changes(void **state)
         /* No page at all, or not for this CPL. */
         fake_cpu_map(cpu, CODE, CODE_RAM, PRESENT & ~UINT64_C(4));
         assert_int_equal(run(cpu, CODE_BYTES("\x89\x07")), EMULATE_DONE);
-        cpu->mode.cpl = 3;
+        fake_cpu_set_cpl(cpu, 3);
         assert_int_equal(run(cpu, CODE_BYTES("\x89\x07")), EMULATE_FAULT);
-        cpu->mode.cpl = 0;
+        fake_cpu_set_cpl(cpu, 0);
         fake_cpu_map(cpu, CODE, CODE_RAM, 0);
         assert_int_equal(run(cpu, CODE_BYTES("\x89\x07")), EMULATE_FAULT);
         fake_cpu_map(cpu, CODE, CODE_RAM, PRESENT);
     }
+}
+
+/* A store to the device of which the exit has told where it goes. */
+static enum emulate_result run_move(struct fake_cpu *cpu)
+{
+    cpu->vcpu.gpr[GPR_RDI] = DEVICE + 8;
+    cpu->context.guest_phys_valid = true;
+    cpu->context.guest_linear_valid = true;
+    cpu->context.guest_phys = FAKE_MMIO + 8;
+    cpu->context.guest_linear = DEVICE + 8;
+    cpu->modes_read = 0;
+    return run(cpu, CODE_BYTES("\x89\x07")); /* mov [rdi], eax */
+}
+
+/* Executed twice, so that it is in the cache. */
+static void remember_move(struct fake_cpu *cpu)
+{
+    for (unsigned again = 0; again < 2; again++) {
+        assert_int_equal(run_move(cpu), EMULATE_DONE);
+    }
+}
+
+/* What is asked of the CPU for a move that was executed before is little, and enough: a change of
+ * any thing that the outcome depends on is noticed. */
+static void test_moves_are_remembered(void **state)
+{
+    struct fake_cpu *cpu = *state;
+
+    fake_cpu_map(cpu, CODE, CODE_RAM, PRESENT & ~UINT64_C(4));
+    assert_int_equal(run_move(cpu), EMULATE_DONE);
+    assert_int_equal(cpu->modes_read, 1);
+    cpu->vcpu.gpr[GPR_RAX] = 0x12345678;
+    assert_int_equal(run_move(cpu), EMULATE_DONE);
+    assert_int_equal(cpu->modes_read, 0);
+    assert_int_equal(cpu->completed_length, 2);
+    assert_memory_equal(cpu->device + 8, "\x78\x56\x34\x12", 4);
+
+    fake_cpu_set_cpl(cpu, 3); /* it is the supervisor's page */
+    assert_int_equal(run_move(cpu), EMULATE_FAULT);
+    expect_fault(cpu, EXCEPTION_PF, 0x15, CODE);
+    fake_cpu_set_cpl(cpu, 0);
+
+    remember_move(cpu);
+    fake_cpu_map(cpu, CODE, CODE_RAM, (PRESENT & ~UINT64_C(4)) | UINT64_C(1) << 63);
+    assert_int_equal(run_move(cpu), EMULATE_FAULT);
+    expect_fault(cpu, EXCEPTION_PF, 0x11, CODE);
+    fake_cpu_map(cpu, CODE, CODE_RAM, PRESENT & ~UINT64_C(4));
+
+    remember_move(cpu);
+    cpu->mode.cr3 = 0x3f0000; /* other tables, and empty */
+    assert_int_equal(run_move(cpu), EMULATE_FAULT);
+    cpu->mode.cr3 = 0x1000;
+
+    remember_move(cpu);
+    cpu->mode.efer &= ~(EFER_LMA | EFER_LME); /* CS.L has no meaning then */
+    cpu->mode.cr0 = CR0_PE;                   /* no paging: at the address there is no code */
+    cpu->mode.rip = CODE;
+    assert_int_not_equal(emulate_instruction(&cpu->context), EMULATE_DONE);
+}
+
+/* Where CR4.SMEP has a say, or the CPL is not that of CS, the whole mode is looked at. */
+static void test_moves_with_a_doubt(void **state)
+{
+    struct fake_cpu *cpu = *state;
+
+    remember_move(cpu); /* by the supervisor on a user's page */
+    assert_int_equal(cpu->modes_read, 1);
+    cpu->mode.cr4 |= CR4_SMEP;
+    assert_int_equal(run_move(cpu), EMULATE_FAULT);
+    expect_fault(cpu, EXCEPTION_PF, 0x11, CODE);
+    fake_cpu_set_cpl(cpu, 3); /* by the user */
+    remember_move(cpu);
+    assert_int_equal(cpu->modes_read, 0);
+
+    fake_cpu_set_cpl(cpu, 0);
+    fake_cpu_map(cpu, CODE, CODE_RAM, PRESENT & ~UINT64_C(4));
+    cpu->mode.cs_attributes |= 4; /* conforming */
+    remember_move(cpu);
+    assert_int_equal(cpu->modes_read, 1);
+    cpu->mode.cpl = 3;
+    assert_int_equal(run_move(cpu), EMULATE_FAULT);
 }
 
 static void test_undecodable(void **state)
@@ -241,7 +322,7 @@ static void test_page_faults(void **state)
     assert_int_equal(run(cpu, CODE_BYTES("\x01\x07")), EMULATE_FAULT);
     expect_fault(cpu, EXCEPTION_PF, PF_PRESENT | PF_WRITE, DEVICE);
     assert_int_equal(cpu->device_reads, 0);
-    cpu->mode.cpl = 3;
+    fake_cpu_set_cpl(cpu, 3);
     assert_int_equal(run(cpu, CODE_BYTES("\x01\x07")), EMULATE_FAULT);
     expect_fault(cpu, EXCEPTION_PF, PF_PRESENT | PF_WRITE | PF_USER, DEVICE);
 }
@@ -441,8 +522,8 @@ static void test_random_code(void **state)
             cpu->vcpu.gpr[g] = seed >> 60 > 8 ? seed : DEVICE + (seed >> 50);
         }
         cpu->registers[REGISTER_RSP] = cpu->vcpu.gpr[GPR_RSP];
-        cpu->mode.cs_attributes = i % 3 == 0 ? SEGMENT_L : i % 3 == 1 ? SEGMENT_DB : 0;
-        cpu->mode.cpl = i % 4 == 0 ? 3 : 0;
+        cpu->mode.cs_attributes = i % 3 == 0 ? FAKE_CODE_64 : i % 3 == 1 ? SEGMENT_DB : 0;
+        fake_cpu_set_cpl(cpu, i % 4 == 0 ? 3 : 0);
         executed += run(cpu, bytes, sizeof(bytes)) == EMULATE_DONE;
     }
     assert_true(executed > 1000);
@@ -458,6 +539,8 @@ int main(void)
         TEST(test_hint),
         TEST(test_code_across_pages),
         TEST(test_code_changes),
+        TEST(test_moves_are_remembered),
+        TEST(test_moves_with_a_doubt),
         TEST(test_undecodable),
         TEST(test_page_faults),
         TEST(test_non_canonical),
