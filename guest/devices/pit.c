@@ -4,6 +4,10 @@
 
 #define NANOSECONDS 1000000000u
 
+/* Clocks in a nanosecond, times 2^73: the most that fits 64 bits. */
+#define CLOCKS_SHIFT  73
+#define CLOCKS_SCALED ((uint64_t)(((unsigned __int128)PIT_HZ << CLOCKS_SHIFT) / NANOSECONDS))
+
 #define COMMAND                3u /* offset of the control word register */
 #define COMMAND_CHANNEL(value) (((value) >> 6) & 3)
 #define COMMAND_READ_BACK      3u /* as a channel number */
@@ -26,10 +30,16 @@
  * between them: 10 µs. */
 #define SHORTEST_PERIOD 12u
 
-/* Exact without wide arithmetic: seconds and the rest are converted apart, and both fit. */
-static uint64_t clock_at(uint64_t nanoseconds)
+/* The clock that a nanosecond belongs to. What is cut off from the factor makes the product short
+ * by less than 2^64 / 2^73, so that the clock is right or the one before; the remainder, which is
+ * small whatever overflows on the way to it, tells which. Out of line: the compiler would align the
+ * stack of whoever has the wide product and calls. */
+static __attribute__((noinline)) uint64_t clock_at(uint64_t nanoseconds)
 {
-    return nanoseconds / NANOSECONDS * PIT_HZ + nanoseconds % NANOSECONDS * PIT_HZ / NANOSECONDS;
+    uint64_t clock = (uint64_t)((unsigned __int128)nanoseconds * CLOCKS_SCALED >> CLOCKS_SHIFT);
+    uint64_t remainder = nanoseconds * (PIT_HZ / 2) - clock * (NANOSECONDS / 2);
+
+    return clock + (remainder >= NANOSECONDS / 2);
 }
 
 /* The first nanosecond that belongs to `clock`. */
@@ -182,6 +192,37 @@ void pit_write(void *device, uint16_t offset, unsigned size, uint32_t value)
     }
 }
 
+/* What was latched; of a count, the byte whose turn it is. */
+static __attribute__((noinline)) uint32_t read_latched(struct pit_channel *channel)
+{
+    bool high = channel->access == 2;
+
+    if (channel->status_latched) {
+        channel->status_latched = false;
+        return channel->latched_status;
+    }
+    if (channel->access == 3) {
+        high = channel->latched_bytes == 1;
+    }
+    channel->latched_bytes--;
+    return high ? channel->latched_count >> 8 : channel->latched_count & 0xffu;
+}
+
+/* The counter as it is; with access 3 its bytes take turns. Out of line, so that less is saved. */
+static __attribute__((noinline)) uint32_t read_counter(struct pit_channel *channel, uint64_t now)
+{
+    bool high = channel->access == 2;
+    uint32_t count;
+
+    pit_channel_settle(channel, now);
+    count = pit_channel_count(channel, now);
+    if (channel->access == 3) {
+        high = channel->read_high;
+        channel->read_high = !high;
+    }
+    return high ? count >> 8 : count & 0xff;
+}
+
 uint32_t pit_read(void *device, uint16_t offset, unsigned size)
 {
     struct pit *pit = device;
@@ -190,30 +231,11 @@ uint32_t pit_read(void *device, uint16_t offset, unsigned size)
         return UINT32_MAX;
     }
     struct pit_channel *channel = &pit->channel[offset];
-    bool high = channel->access == 2;
-    uint16_t count;
 
-    if (channel->status_latched) {
-        channel->status_latched = false;
-        return channel->latched_status;
+    if (channel->status_latched || channel->latched_bytes) {
+        return read_latched(channel);
     }
-    if (channel->latched_bytes) {
-        count = channel->latched_count;
-        if (channel->access == 3) {
-            high = channel->latched_bytes == 1;
-        }
-        channel->latched_bytes--;
-    } else {
-        uint64_t now = clock_now(pit);
-
-        pit_channel_settle(channel, now);
-        count = pit_channel_count(channel, now);
-        if (channel->access == 3) {
-            high = channel->read_high;
-            channel->read_high = !high;
-        }
-    }
-    return high ? count >> 8 : count & 0xffu;
+    return read_counter(channel, clock_now(pit));
 }
 
 uint32_t pit_control_read(void *device, uint16_t offset, unsigned size)

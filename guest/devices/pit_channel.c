@@ -78,10 +78,10 @@ static uint32_t count_from_guest(const struct pit_channel *channel, uint16_t wri
 
 static uint16_t count_to_guest(const struct pit_channel *channel, uint32_t count)
 {
-    count %= modulus(channel);
     if (!channel->bcd) {
         return (uint16_t)count;
     }
+    count %= modulus(channel);
     return (uint16_t)(count / 1000 << 12 | count / 100 % 10 << 8 | count / 10 % 10 << 4 |
                       count % 10);
 }
@@ -154,10 +154,9 @@ void pit_channel_set_gate(struct pit_channel *channel, bool gate, uint64_t now)
     }
 }
 
-void pit_channel_settle(struct pit_channel *channel, uint64_t now)
+void pit_channel_take_over(struct pit_channel *channel, uint64_t now)
 {
-    if (!channel->next_count || !is_periodic(channel) || !channel->running ||
-        now < channel->takeover) {
+    if (!is_periodic(channel) || !channel->running || now < channel->takeover) {
         return;
     }
     /* Half-way, the low half is the new count's already: its period began that much earlier. */

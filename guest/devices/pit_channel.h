@@ -16,8 +16,14 @@ void pit_channel_load(struct pit_channel *channel, uint16_t count, uint64_t now)
 /** The first of two bytes was written: in mode 0 that stops the count (data sheet, "Mode 0"). */
 void pit_channel_begin_load(struct pit_channel *channel);
 void pit_channel_set_gate(struct pit_channel *channel, bool gate, uint64_t now);
+void pit_channel_take_over(struct pit_channel *channel, uint64_t now);
 /** Takes over a count that waited for a reload that has happened. Before the functions below. */
-void pit_channel_settle(struct pit_channel *channel, uint64_t now);
+static inline void pit_channel_settle(struct pit_channel *channel, uint64_t now)
+{
+    if (channel->next_count) {
+        pit_channel_take_over(channel, now);
+    }
+}
 /** The counting element as the guest reads it. */
 uint16_t pit_channel_count(const struct pit_channel *channel, uint64_t now);
 bool pit_channel_output(const struct pit_channel *channel, uint64_t now);

@@ -102,6 +102,28 @@ static void periodic_interrupts_do_not_drift(void **state)
     }
 }
 
+/* However long the VM's clock has run: the count changes with the very nanosecond. */
+static void each_clock_begins_on_its_nanosecond(void **state)
+{
+    uint64_t clock = 1;
+
+    (void)state;
+    program(0, 2, 0);
+    for (unsigned i = 0; i < 200000; i++) {
+        /* From near to as far as nanoseconds go, and by many remainders. */
+        clock = i % 4 ? clock + 1 : (clock * 1000003 + i) % ((uint64_t)PIT_HZ * 18446744073u);
+        if (clock < 2) {
+            continue;
+        }
+        test_time.now = time_of(clock);
+        out(0x43, LATCH(0));
+        assert_int_equal(latched(0), (uint16_t)(1 - clock));
+        test_time.now--;
+        out(0x43, LATCH(0));
+        assert_int_equal(latched(0), (uint16_t)(2 - clock));
+    }
+}
+
 static void missed_interrupts_merge(void **state)
 {
     (void)state;
@@ -548,6 +570,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(periodic_interrupts_do_not_drift, setup),
+        cmocka_unit_test_setup(each_clock_begins_on_its_nanosecond, setup),
         cmocka_unit_test_setup(missed_interrupts_merge, setup),
         cmocka_unit_test_setup(a_period_too_short_to_serve_leaves_time_to_run, setup),
         cmocka_unit_test_setup(a_one_shot_interrupts_once, setup),
