@@ -27,6 +27,15 @@ static bool is_administrator(const struct redfish_call *call)
     return call->request->who.role == ACCESS_ADMINISTRATOR;
 }
 
+/* Accounts are in memory; what the machine is started with makes them anew. */
+static void note_end(struct redfish_call *call, const char *name)
+{
+    char what[ACCESS_NAME_SIZE + 16];
+
+    snprintf(what, sizeof(what), "account %s", name);
+    redfish_note(call, MESSAGE_UNTIL_BOOT, what);
+}
+
 /* The routes to accounts are open to all who have one, for their own. */
 static bool only_administrator(struct redfish_call *call)
 {
@@ -142,7 +151,8 @@ static void post_account(struct redfish_call *call, struct redfish_target *targe
         redfish_refuse_errno(call, error, reason);
         return;
     }
-    redfish_audit(call, "account %s made, %s", change.name, change.role);
+    redfish_audit(call, "account %s made, %s, until the next boot", change.name, change.role);
+    note_end(call, change.name);
     snprintf(path, sizeof(path), REDFISH_ROOT "/AccountService/Accounts/%s", change.name);
     redfish_answer_created(call, path);
 }
@@ -159,14 +169,14 @@ static int apply(struct redfish_call *call, const struct access_account *account
 
         error = access_set_role(account->name, role, enabled, keep, reason, size);
         if (error == 0) {
-            redfish_audit(call, "account %s: %s, %s", account->name, role_name(role),
-                          enabled ? "enabled" : "disabled");
+            redfish_audit(call, "account %s: %s, %s until the next boot", account->name,
+                          role_name(role), enabled ? "enabled" : "disabled");
         }
     }
     if (error == 0 && (present & HAS_PASSWORD) != 0) {
         error = access_set_password(account->name, change->password, keep, reason, size);
         if (error == 0) {
-            redfish_audit(call, "account %s: another password", account->name);
+            redfish_audit(call, "account %s: another password until the next boot", account->name);
         }
     }
     return error;
@@ -209,6 +219,7 @@ static void patch_account(struct redfish_call *call, struct redfish_target *targ
         redfish_refuse_errno(call, error, reason);
         return;
     }
+    note_end(call, target->account.name);
     redfish_answer_changed(call, target);
 }
 
@@ -224,7 +235,7 @@ static void delete_account(struct redfish_call *call, struct redfish_target *tar
         redfish_refuse_errno(call, error, reason);
         return;
     }
-    redfish_audit(call, "account %s removed", target->name);
+    redfish_audit(call, "account %s removed until the next boot", target->name);
     redfish_answer_nothing(call);
 }
 

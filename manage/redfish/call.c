@@ -96,6 +96,11 @@ uint64_t redfish_write_object(struct redfish_call *call, struct redfish_target *
     uint64_t hash = json->hash;
     format_etag(hash, etag);
     json_add_string(json, "@odata.etag", etag);
+    if (call->has_note && call->level == 0) {
+        json_add_array(json, "@Message.ExtendedInfo");
+        message_write(json, &call->note);
+        json_end_array(json);
+    }
     json_end_object(json);
     return hash;
 }
@@ -322,6 +327,13 @@ void redfish_refuse(struct redfish_call *call, enum message_id id, const char *r
     copy(message->arguments[0], sizeof(message->arguments[0]), first);
     copy(message->arguments[1], sizeof(message->arguments[1]), second);
     copy(message->arguments[2], sizeof(message->arguments[2]), third);
+}
+
+void redfish_note(struct redfish_call *call, enum message_id id, const char *first)
+{
+    call->note = (struct message){.id = id};
+    copy(call->note.arguments[0], sizeof(call->note.arguments[0]), first);
+    call->has_note = true;
 }
 
 void redfish_refuse_errno(struct redfish_call *call, int error, const char *reason)

@@ -208,6 +208,12 @@ static const struct definition definitions[MESSAGE_IDS] = {
     [MESSAGE_TASK_FAILED] = {"TaskFailed", "%1", "Remove the cause and start the task again.", 500,
                              CRITICAL},
     [MESSAGE_EVENT] = {"Event", "%1", nothing_to_do, 200, OK},
+    [MESSAGE_UNTIL_BOOT] = {"LastsUntilBoot",
+                            "The change to %1 is done and lasts until the machine starts again: "
+                            "there is no storage for it.",
+                            "Put what is to stay into the configuration that the machine is "
+                            "started with.",
+                            200, WARNING},
 };
 
 static const char *severity_name(enum severity severity)

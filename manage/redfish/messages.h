@@ -61,6 +61,7 @@ enum message_id {
     MESSAGE_DESCRIPTION,
     MESSAGE_TASK_FAILED,
     MESSAGE_EVENT,
+    MESSAGE_UNTIL_BOOT, /* what: a change that is done, and will not last */
     MESSAGE_IDS
 };
 

@@ -70,6 +70,9 @@ struct redfish_call {
     unsigned message_count;
     unsigned status; /* that goes with it; 0: that of the first message */
 
+    struct message note; /* goes with a resource that was changed */
+    bool has_note;
+
     bool opened; /* a session was: who asks is nobody only so far */
 };
 
@@ -141,6 +144,8 @@ void redfish_refuse(struct redfish_call *call, enum message_id id, const char *r
                     const char *first, const char *second, const char *third);
 /** A function of the machine or of access refused with this error and reason. */
 void redfish_refuse_errno(struct redfish_call *call, int error, const char *reason);
+/** A change that is done comes with this to know; before the answer. */
+void redfish_note(struct redfish_call *call, enum message_id id, const char *first);
 /** The resource that the path names, as it is now, with this status. */
 void redfish_answer_resource(struct redfish_call *call, const char *path, unsigned status);
 /** As it is after a change. */

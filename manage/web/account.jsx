@@ -36,6 +36,7 @@ export function Account() {
           <input name="again" {...field(again, setAgain)} />
         </Field>
       </div>
+      <p class="faint">Until the machine starts again: then its configuration counts.</p>
       <div class="row"><button class="button" disabled={password !== again}>Change</button></div>
     </form>
   );

@@ -112,6 +112,8 @@ static void log_entries(void **state)
 
 static void accounts(void **state)
 {
+    char etag[64];
+
     (void)state;
     assert_int_equal(get(ACCOUNTS), 200);
     assert_value("Members@odata.count", "2");
@@ -124,6 +126,8 @@ static void accounts(void **state)
     assert_value("Enabled", "true");
     assert_value("Password", "null");
     assert_value("Links/Role/@odata.id", V1 "/AccountService/Roles/ReadOnly");
+    assert_value("@Message.ExtendedInfo/0/MessageId", "Innkeeper.1.0.LastsUntilBoot");
+    assert_value("@Message.ExtendedInfo/0/MessageArgs/0", "account new");
     assert_int_equal(ask(HTTP_POST, ACCOUNTS,
                          "{\"UserName\":\"short\",\"Password\":\"s\",\"RoleId\":\"ReadOnly\"}"),
                      400);
@@ -139,10 +143,17 @@ static void accounts(void **state)
                      200);
     assert_value("RoleId", "Administrator");
     assert_value("Enabled", "false");
+    assert_value("@Message.ExtendedInfo/0/MessageId", "Innkeeper.1.0.LastsUntilBoot");
+    /* It is about the change, not part of the account. */
+    snprintf(etag, sizeof(etag), "%s", value_at("@odata.etag"));
+    assert_int_equal(get(ACCOUNTS "/new"), 200);
+    assert_value("@odata.etag", etag);
+    assert_null(value_at("@Message.ExtendedInfo"));
     assert_int_equal(ask(HTTP_PATCH, ACCOUNTS "/new", "{\"UserName\":\"x\"}"), 400);
     assert_message("PropertyNotWritable");
     assert_int_equal(ask(HTTP_DELETE, ACCOUNTS "/new", NULL), 204);
-    assert_string_equal(test_log_last, "audit: admin@10.0.2.2: account new removed");
+    assert_string_equal(test_log_last,
+                        "audit: admin@10.0.2.2: account new removed until the next boot");
     assert_int_equal(ask(HTTP_DELETE, ACCOUNTS "/new", NULL), 404);
     assert_int_equal(ask(HTTP_DELETE, ACCOUNTS "/admin", NULL), 403);
 
