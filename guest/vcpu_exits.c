@@ -5,10 +5,9 @@
 #include "guest/vcpu.h"
 #include "guest/vm.h"
 #include "kernel/cpu/x86_defs.h"
+#include "kernel/likely.h"
 
 #define LOW_HALF UINT64_C(0xffffffff)
-
-#define LIKELY(condition) __builtin_expect((condition) != 0, 1)
 
 /* Kept out of line, so that the handlers save and restore no registers for their sake. */
 #define COLD __attribute__((noinline, cold))

@@ -1,13 +1,11 @@
 /* Into the guest and back: the way of every exit. */
 #include "kernel/cpu/x86.h"
+#include "kernel/likely.h"
 #include "vmx/decode.h"
 #include "vmx/definitions.h"
 #include "vmx/entry.h"
 #include "vmx/instructions.h"
 #include "vmx/vcpu.h"
-
-#define LIKELY(condition)   __builtin_expect((condition) != 0, 1)
-#define UNLIKELY(condition) __builtin_expect((condition) != 0, 0)
 
 /* Kept out of line, so that the way of frequent exits saves and restores no more than its own few
  * registers. */
@@ -64,10 +62,13 @@ COLD static void report_no_entry(struct vmx_vcpu *vcpu)
     }
 }
 
-/* What the end of an instruction brings beside the next one, if anything. */
-COLD static void end_instruction(struct virt_vcpu *vcpu)
+_Static_assert(RFLAGS_TF > 0xff, "no bit of the interruptibility (SDM vol. 3, table 25-3)");
+
+/* What the end of an instruction brings beside the next one, if anything: `state` is the
+ * interruptibility and RFLAGS.TF. */
+COLD static void end_instruction(struct virt_vcpu *vcpu, uint64_t state)
 {
-    uint32_t interruptibility = vmcs_read32(VMCS_GUEST_INTERRUPTIBILITY);
+    uint32_t interruptibility = (uint32_t)(state & ~RFLAGS_TF);
 
     /* Blocking by STI and MOV-SS is over with the instruction that follows them: what waited for
      * that comes before the next one. VM entry also checks a trap by single-stepping against the
@@ -77,8 +78,7 @@ COLD static void end_instruction(struct virt_vcpu *vcpu)
         vcpu->events_changed = true;
     }
     /* Single-stepping: the trap after the instruction. With BTF, only branches trap. */
-    if ((vmcs_read_natural(VMCS_GUEST_RFLAGS) & RFLAGS_TF) &&
-        !(vmcs_read64(VMCS_GUEST_DEBUGCTL) & DEBUGCTL_BTF)) {
+    if ((state & RFLAGS_TF) && !(vmcs_read64(VMCS_GUEST_DEBUGCTL) & DEBUGCTL_BTF)) {
         vmcs_write_natural(VMCS_GUEST_PENDING_DEBUG,
                            vmcs_read_natural(VMCS_GUEST_PENDING_DEBUG) | PENDING_DEBUG_BS);
     }
@@ -100,14 +100,16 @@ COLD static void wrap_rip(uint64_t rip)
 static inline __attribute__((always_inline)) void complete(struct virt_vcpu *vcpu, uint8_t length)
 {
     uint64_t rip = exit_read_natural(VMCS_GUEST_RIP) + length;
+    uint64_t state;
 
     exit_write_natural(VMCS_GUEST_RIP, rip);
     if (UNLIKELY((uint32_t)rip < MAX_INSTRUCTION_LENGTH)) {
         wrap_rip(rip);
     }
-    if (UNLIKELY(exit_read32(VMCS_GUEST_INTERRUPTIBILITY) |
-                 (exit_read_natural(VMCS_GUEST_RFLAGS) & RFLAGS_TF))) {
-        end_instruction(vcpu);
+    state = exit_read32(VMCS_GUEST_INTERRUPTIBILITY) |
+            (exit_read_natural(VMCS_GUEST_RFLAGS) & RFLAGS_TF);
+    if (UNLIKELY(state)) {
+        end_instruction(vcpu, state);
     }
 }
 

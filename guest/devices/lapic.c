@@ -274,17 +274,25 @@ void lapic_error(struct lapic *lapic, uint32_t bits)
     __atomic_fetch_or(&lapic->errors, bits, __ATOMIC_RELAXED);
 }
 
+/* Whether an interrupt that comes is one to request; an illegal vector is an error. */
+static inline bool takes_vector(struct lapic *lapic, uint8_t vector)
+{
+    if (!__atomic_load_n(&lapic->software_enabled, __ATOMIC_RELAXED)) {
+        return false;
+    }
+    if (vector < FIRST_LEGAL_VECTOR) {
+        lapic_error(lapic, ESR_RECEIVE_ILLEGAL_VECTOR);
+        return false;
+    }
+    return true;
+}
+
 void lapic_receive(struct lapic *lapic, uint8_t delivery_mode, uint8_t vector, bool level)
 {
     switch (delivery_mode) {
     case DELIVERY_FIXED:
     case DELIVERY_LOWEST_PRIORITY:
-        if (!__atomic_load_n(&lapic->software_enabled, __ATOMIC_RELAXED)) {
-            break;
-        }
-        if (vector < FIRST_LEGAL_VECTOR) {
-            lapic_error(lapic, ESR_RECEIVE_ILLEGAL_VECTOR);
-        } else {
+        if (takes_vector(lapic, vector)) {
             lapic_request(lapic, vector, level);
         }
         break;
@@ -327,12 +335,7 @@ void lapic_timer_event(struct lapic *lapic)
     uint32_t lvt = lapic_get(lapic, LAPIC_LVT_TIMER);
     uint8_t vector = (uint8_t)lvt;
 
-    if (lvt & LVT_MASKED || !__atomic_load_n(&lapic->software_enabled, __ATOMIC_RELAXED)) {
-        return;
-    }
-    if (vector < FIRST_LEGAL_VECTOR) {
-        lapic_error(lapic, ESR_RECEIVE_ILLEGAL_VECTOR);
-    } else {
+    if (!(lvt & LVT_MASKED) && takes_vector(lapic, vector)) {
         request_own(lapic, vector);
     }
 }
