@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include <lwip/memp.h>
+#include <lwip/priv/tcp_priv.h>
 #include <lwip/stats.h>
 
 #include "kernel/cpu/interrupts.h"
@@ -29,13 +30,24 @@ void net_status(struct net_status *status)
     interrupts_restore(interrupts);
 }
 
+/* Those that have ended and only keep their ports (TIME_WAIT) make way for any new one. */
+static unsigned live_connections(void)
+{
+    unsigned count = lwip_stats.memp[MEMP_TCP_PCB]->used;
+
+    for (const struct tcp_pcb *pcb = tcp_tw_pcbs; pcb; pcb = pcb->next) {
+        count--;
+    }
+    return count;
+}
+
 static void fill_memory(struct net_status *status)
 {
     status->heap = lwip_stats.mem.used;
     status->heap_size = lwip_stats.mem.avail;
     status->packets = lwip_stats.memp[MEMP_PBUF_POOL]->used;
     status->packet_max = lwip_stats.memp[MEMP_PBUF_POOL]->avail;
-    status->connections = lwip_stats.memp[MEMP_TCP_PCB]->used;
+    status->connections = live_connections();
     status->connection_max = lwip_stats.memp[MEMP_TCP_PCB]->avail;
     status->tls_connections = tls_connection_count();
     status->tls_connection_max = TLS_CONNECTIONS;
