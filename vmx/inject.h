@@ -60,6 +60,8 @@ struct injection {
                                 interrupt status; 0 for none. SVI is not touched. */
 };
 
+#define LAST_OF_CLASS 15
+
 /* Priority class of a vector, 0-15; -1 for no vector (SDM vol. 3, 11.8.3). */
 static inline int priority_class(int vector)
 {
@@ -76,12 +78,12 @@ static inline bool takes_interrupts(bool interrupts_enabled, uint32_t interrupti
 /** The local APIC's part of the decision: its request against the processor priority. */
 static inline enum apic_decision decide_apic(const struct virt_pending_interrupts *pending)
 {
-    int request = priority_class(pending->apic_irr);
-
-    if (request <= priority_class(pending->apic_isr)) {
+    /* Of a higher class than another is what is more than the last vector of that class; of no
+     * vector, -1, that is -1 as well. */
+    if (pending->apic_irr <= (pending->apic_isr | LAST_OF_CLASS)) {
         return APIC_NOTHING;
     }
-    return request > priority_class(pending->tpr) ? APIC_DELIVER : APIC_AWAIT_TPR;
+    return pending->apic_irr > (pending->tpr | LAST_OF_CLASS) ? APIC_DELIVER : APIC_AWAIT_TPR;
 }
 
 /** Decides. Sources: SDM vol. 3, 11.8.3 (priorities), 27.6 (injection), 27.7 (windows). */

@@ -137,7 +137,10 @@ static inline void find_pending(const struct lapic *lapic, bool pic,
 {
     pending->pic = pic;
     pending->apic_irr = highest(lapic, LAPIC_IRR, lapic->irr_words);
-    pending->apic_isr = highest(lapic, LAPIC_ISR, lapic->isr_words);
+    pending->apic_isr = -1; /* as a rule: in this order it takes no jump */
+    if (lapic->isr_words) {
+        pending->apic_isr = highest(lapic, LAPIC_ISR, lapic->isr_words);
+    }
     pending->tpr = lapic->page[LAPIC_TPR];
 }
 
