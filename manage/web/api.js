@@ -18,6 +18,7 @@ export const paths = {
   hostReset: `${ROOT}/Managers/innkeeper/Actions/Manager.Reset`,
   chassis: `${ROOT}/Chassis/innkeeper`,
   log: `${ROOT}/Managers/innkeeper/LogServices/Log/Entries`,
+  events: `${ROOT}/EventService`,
   account: (name) => `${ROOT}/AccountService/Accounts/${encodeURIComponent(name)}`,
 };
 

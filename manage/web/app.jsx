@@ -4,6 +4,7 @@ import { render } from 'preact';
 import { useEffect } from 'preact/hooks';
 import * as api from './api.js';
 import { Create } from './create.jsx';
+import { listen } from './events.js';
 import { Host } from './host.jsx';
 import { Images } from './images.jsx';
 import { Log } from './log.jsx';
@@ -73,6 +74,7 @@ function Inside() {
   const [place = ''] = route;
   const reachable = useStore((state) => state.reachable);
   useSystemsPoll(place === '');
+  useEffect(listen, []);
   return (
     <div class="frame">
       <a class="skip" href="#main" onClick={(event) => { event.preventDefault(); document.getElementById('main').focus(); }}>

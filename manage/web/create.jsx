@@ -99,7 +99,7 @@ function Form({ form, set, images }) {
 }
 
 export function Create() {
-  const { value: images = [] } = usePoll(async () => (await api.getMembers(api.paths.images)).map((image) => image.Name || image.Id), 10000, []);
+  const { value: images = [] } = usePoll(async () => (await api.getMembers(api.paths.images)).map((image) => image.Name || image.Id), 0, [], [api.paths.images]);
   const [form, setForm] = useState(EMPTY);
   const [raw, setRaw] = useState(); // the text, in the mode that has it
   const [start, setStart] = useState(true);

@@ -4,7 +4,7 @@ import { useRef, useState } from 'preact/hooks';
 import * as api from './api.js';
 import * as format from './format.js';
 import { ask, attempt, mayChange, usePoll } from './store.js';
-import { follow, Tasks } from './tasks.jsx';
+import { follow, Tasks, useTasks } from './tasks.jsx';
 import { Button, Empty, Field, Heading, Meter, Waiting } from './widgets.jsx';
 
 const SOURCES = { module: 'boot module', uploaded: 'uploaded', fetched: 'fetched' };
@@ -97,8 +97,8 @@ function Fetch({ done }) {
 }
 
 export function Images() {
-  const images = usePoll(() => api.getMembers(api.paths.images), 4000, []);
-  const tasks = usePoll(() => api.getMembers(api.paths.tasks), 2000, []);
+  const images = usePoll(() => api.getMembers(api.paths.images), 0, [], [api.paths.images, api.paths.systems]);
+  const tasks = useTasks();
   const done = () => {
     images.again();
     tasks.again();

@@ -7,7 +7,7 @@ import { TimeChart } from './charts.jsx';
 import { Console } from './console.jsx';
 import * as format from './format.js';
 import { historyOf, machineAddress, ours, refreshSystem, stateOf, usePoll, useStore } from './store.js';
-import { Tasks } from './tasks.jsx';
+import { Tasks, useTasks } from './tasks.jsx';
 import { Facts, Heading, Icon, Meter, StatePill, Waiting } from './widgets.jsx';
 
 const TABS = [['', 'Overview'], ['console', 'Console'], ['settings', 'Settings']];
@@ -110,12 +110,14 @@ function isFor(task, name) {
 
 /** How far the image is that it is to be started with. */
 function Fetching({ name }) {
-  const { value = [], again } = usePoll(() => api.getMembers(api.paths.tasks), 1000, []);
+  const { value = [], again } = useTasks();
   return <Tasks tasks={value.filter((task) => task.TaskState === 'Running' && isFor(task, name))} done={again} />;
 }
 
 export function Machine({ name, tab = '' }) {
-  const { error } = usePoll(() => refreshSystem(name), 1000, [name]);
+  const graphs = tab === '';
+  const { error } = usePoll(() => refreshSystem(name), graphs ? 1000 : 0, [name, graphs],
+    [api.paths.system(name), api.paths.tasks]);
   const system = useStore((state) => (state.systems || []).find((one) => one.Id === name));
   const gone = error && error.status === 404;
   const state = stateOf(system);

@@ -1,11 +1,14 @@
-// The page's state that more than one part of it needs, and the polls that keep it fresh.
+// The page's state that more than one part of it needs, and what keeps it fresh.
 
 import { useEffect, useRef, useState } from 'preact/hooks';
 import * as api from './api.js';
+import { isLive, watch } from './events.js';
 import { History } from './history.js';
 
-const LIST_INTERVAL = 2000; // ms, where the list is what one looks at
+// What graphs are made of is asked for every so often, in ms; all else when the machine tells of it.
+const LIST_INTERVAL = 2000; // where the list is what one looks at
 const IDLE_INTERVAL = 5000; // elsewhere
+const BLIND_INTERVAL = 4000; // of what has no interval, while the machine does not tell
 
 let state = {
   phase: 'checking', // or 'login', 'in'
@@ -141,13 +144,14 @@ export async function refreshSystem(name) {
   update({ systems: known ? systems.map((one) => (one.Id === name ? system : one)) : [...systems, system] });
 }
 
-/** Calls `work` now and `interval` ms after it was done each time, while the page can be seen. Returns what
- * it said last, its error, and a function that calls it at once. */
-export function usePoll(work, interval, inputs) {
+/** Calls `work` now, when events tell of one of the paths `about`, and `interval` ms after it was done each time
+ * (0: not by time; or a function that says it of the value), while the page can be seen. Returns what it said
+ * last, its error, and a function that calls it at once. */
+export function usePoll(work, interval, inputs, about = []) {
   const [result, setResult] = useState({ value: undefined, error: undefined });
   const again = useRef(() => {});
   useEffect(() => {
-    let timer, running = false, wanted = false, ended = false;
+    let timer, pause, running = false, wanted = false, ended = false;
     setResult({ value: undefined, error: undefined });
     const run = async () => {
       clearTimeout(timer);
@@ -158,10 +162,12 @@ export function usePoll(work, interval, inputs) {
       running = true;
       try {
         const value = await work();
+        pause = typeof interval === 'function' ? interval(value) : interval;
         if (!ended) setResult({ value, error: undefined });
         update({ reachable: true });
       } catch (error) {
         if (!ended) setResult((before) => ({ value: before.value, error }));
+        pause = BLIND_INTERVAL;
         if (error.status === 0) update({ reachable: false });
       }
       running = false;
@@ -169,18 +175,20 @@ export function usePoll(work, interval, inputs) {
       if (wanted) {
         wanted = false;
         run();
-      } else if (!document.hidden) {
-        timer = setTimeout(run, interval);
+      } else if (!document.hidden && (pause || !isLive())) {
+        timer = setTimeout(run, pause || BLIND_INTERVAL);
       }
     };
     const seen = () => !document.hidden && run();
     document.addEventListener('visibilitychange', seen);
     again.current = run;
+    const watches = about.map((path) => watch(path, run));
     run();
     return () => {
       ended = true;
       clearTimeout(timer);
       document.removeEventListener('visibilitychange', seen);
+      watches.forEach((end) => end());
     };
   }, inputs);
   return { ...result, again: () => again.current() };
@@ -188,5 +196,5 @@ export function usePoll(work, interval, inputs) {
 
 /** Keeps the list of machines fresh. */
 export function useSystemsPoll(atList) {
-  return usePoll(refreshSystems, atList ? LIST_INTERVAL : IDLE_INTERVAL, [atList]);
+  return usePoll(refreshSystems, atList ? LIST_INTERVAL : IDLE_INTERVAL, [atList], [api.paths.systems, api.paths.tasks]);
 }

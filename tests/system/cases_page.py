@@ -2,6 +2,7 @@
 
 import os
 import socket
+import time
 
 import build
 from browser import PHONE, Browser
@@ -93,9 +94,21 @@ def create_and_delete(browser):
     browser.wait("!document.querySelector('tr[data-vm=second]')", "the machine to be gone")
 
 
+def listens(browser):
+    """Images do not change by themselves: the machine tells of it when they do, and nobody asks."""
+    def asked():
+        return sum("Images" in url for url in browser.requested)
+
+    check(any("EventService/SSE" in url for url in browser.requested), "the page does not listen")
+    before = asked()
+    time.sleep(10)
+    check(asked() == before, f"the page asked for images {asked() - before} times")
+
+
 def upload(browser):
     go(browser, "images")
     browser.element("tr[data-image=vmlinuz]", "boot module")
+    listens(browser)
     browser.give_files("input[type=file]", [__file__])
     name = os.path.basename(__file__)
     browser.element(f"tr[data-image='{name}']", "uploaded")

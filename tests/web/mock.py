@@ -7,6 +7,7 @@ import os
 import secrets
 import sys
 import threading
+import time
 import urllib.parse
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -21,6 +22,7 @@ import embed  # noqa: E402  what the kernel embeds is made by it
 # As in manage/web/page.c.
 POLICY = ("default-src 'self'; style-src 'self' 'unsafe-inline'; script-src 'self'; connect-src 'self'; "
           "img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; form-action 'self'")
+EVENTS = f"{ROOT}/EventService/SSE"
 ACCOUNTS = {"admin": ("secret", "Administrator"), "guest": ("secret", "ReadOnly")}
 
 
@@ -70,6 +72,7 @@ class Handler(BaseHTTPRequestHandler):
         if self.command == "GET" and not path.startswith(("/redfish", "/console")):
             return self.page(path)
         sent = self.body()
+        self.server.asked.append(path)
         if path == f"{ROOT}/SessionService/Sessions" and self.command == "POST":
             return self.login(json.loads(sent))
         user = self.account()
@@ -80,6 +83,8 @@ class Handler(BaseHTTPRequestHandler):
                 return self.refuse(403, "The Origin is not this server.")
         if self.command != "GET" and ACCOUNTS[user][1] == "ReadOnly" and "/SessionService/" not in path:
             return self.refuse(403, "The account may only read.")
+        if path == EVENTS:
+            return self.events()
         if path.startswith("/console/"):
             return self.console(path.removeprefix("/console/"), user)
         with self.server.machine.lock:
@@ -150,7 +155,7 @@ class Handler(BaseHTTPRequestHandler):
                                      lambda: machine.images.update({body["Name"]: (5_000_000, "fetched")}))
                 return self.json(task, 202, [("Location", task["@odata.id"])])
             case "PUT", "Oem", "Innkeeper", "Images", name:
-                machine.images[name] = (len(sent), "uploaded")
+                machine.add_image(name, len(sent), "uploaded")
                 return self.json(machine.image_resource(name), 201)
             case "DELETE", "Oem", "Innkeeper", "Images", name:
                 machine.delete_image(name)
@@ -169,9 +174,28 @@ class Handler(BaseHTTPRequestHandler):
             case "GET", "Managers", "innkeeper", "LogServices", "Log", "Entries":
                 skip = urllib.parse.parse_qs(urllib.parse.urlsplit(self.path).query).get("$skip", ["0"])[0]
                 return self.collection(self.path, machine.entries[int(skip):])
+            case "GET", "EventService":
+                return self.json({"Id": "EventService", "ServerSentEventUri": EVENTS})
             case "GET", "Chassis", "innkeeper":
                 return self.json({"Id": "innkeeper"})
         raise Refusal(404, f"There is nothing at {self.path}.")
+
+    def events(self):
+        self.server.event_attempts.append(time.monotonic())
+        if self.server.mute:
+            return self.refuse(503, "Nobody tells of anything.")
+        listener = self.server.machine.listen()
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        self.end_headers()
+        self.close_connection = True
+        try:
+            while (path := listener.get()) is not None:
+                event = {"Id": "1", "Events": [{"OriginOfCondition": {"@odata.id": path}}]}
+                self.wfile.write(f"id: 1\ndata: {json.dumps(event)}\n\n".encode())
+        finally:
+            self.server.machine.listeners.remove(listener)
+        return None
 
     def console(self, name, user):
         vm = self.server.machine.vms.get(name)
@@ -233,6 +257,9 @@ class Mock(ThreadingHTTPServer):
         self.machine = mock_machine.Machine()
         self.sessions = {}
         self.sockets = []  # of consoles
+        self.event_attempts = []  # when
+        self.mute = False  # refuses to tell of events
+        self.asked = []  # paths
         self.passwords = []  # what they were changed to, which makes no difference
         self.url = f"http://127.0.0.1:{self.server_port}"
 

@@ -1,6 +1,7 @@
 """A machine that is none: what the page sees of Innkeeper through Redfish, made up."""
 
 import math
+import queue
 import threading
 import time
 import uuid
@@ -137,6 +138,7 @@ class Machine:
         self.images = {"vmlinuz": (8 * MIB, "module"), "initrd": (2 * MIB, "module"),
                        "kernel.elf": (180_000, "uploaded")}
         self.tasks = []
+        self.listeners = []  # queues of the paths at which something happened; None ends one
         self.started = time.monotonic()
         self.entries = []
         for text, severity in (("Innkeeper 0.1.0, loaded at 0x200000 by GRUB 2.06", "OK"),
@@ -151,6 +153,15 @@ class Machine:
     def log(self, text, severity="OK"):
         self.entries.append({"Id": str(int(self.entries[-1]["Id"]) + 1 if self.entries else 0), "Created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
                              "Severity": severity, "Message": text})
+
+    def tell(self, path):
+        for listener in list(self.listeners):
+            listener.put(path and f"{ROOT}/{path}")
+
+    def listen(self):
+        listener = queue.Queue()
+        self.listeners.append(listener)
+        return listener
 
     def find(self, name):
         if name not in self.vms:
@@ -178,6 +189,7 @@ class Machine:
         else:
             raise Refusal(409, f"VM {name} is {vm.state}: {kind} is not possible.")
         self.log(f"vm {name}: {kind} by admin from 10.0.2.2")
+        self.tell(f"Systems/{name}")
         return None
 
     def fetch(self, name, url, then, vm=None):
@@ -187,6 +199,7 @@ class Machine:
                 "Oem": {"Innkeeper": {"FetchedBytes": 0, "AllBytes": 5_000_000,
                                       "System": {"@odata.id": f"{ROOT}/Systems/{vm}"}}}}
         self.tasks.append(task)
+        self.tell(f"TaskService/Tasks/{task['Id']}")
 
         def work():
             for share in range(0, 101, 10):
@@ -203,6 +216,8 @@ class Machine:
                 else:
                     task["TaskState"] = "Completed"
                     then()
+                    self.tell(f"Systems/{vm}" if vm else "Oem/Innkeeper/Images")
+                self.tell(f"TaskService/Tasks/{task['Id']}")
         threading.Thread(target=work, daemon=True).start()
         return task
 
@@ -223,6 +238,7 @@ class Machine:
         made.weight = vm.get("sched", {}).get("weight", 100)
         made.cap = vm.get("sched", {}).get("cap", 0)
         self.vms[made.name] = made
+        self.tell(f"Systems/{made.name}")
         return made
 
     def change(self, name, body):
@@ -231,12 +247,14 @@ class Machine:
         sched = body.get("Oem", {}).get("Innkeeper", {}).get("Sched", {})
         vm.weight = sched.get("Weight", vm.weight)
         vm.cap = sched.get("Cap", vm.cap)
+        self.tell(f"Systems/{name}")
 
     def delete(self, name):
         vm = self.find(name)
         if vm.state in ("running", "paused"):
             raise Refusal(409, f"VM {name} is {vm.state}; it has to be ended first.")
         del self.vms[name]
+        self.tell(f"Systems/{name}")
 
     def delete_image(self, name):
         if name not in self.images:
@@ -247,6 +265,11 @@ class Machine:
         if users:
             raise Refusal(409, f"Image {name} is used by {users} VMs.")
         del self.images[name]
+        self.tell(f"Oem/Innkeeper/Images/{name}")
+
+    def add_image(self, name, size, source):
+        self.images[name] = (size, source)
+        self.tell(f"Oem/Innkeeper/Images/{name}")
 
     def users(self, image):
         return sum(image in str(vm.linux or "") + str(vm.multiboot or "") for vm in self.vms.values())

@@ -206,6 +206,52 @@ def settings(browser, mock):
     browser.wait("!document.querySelector('tr[data-vm=unikernel]')", "the machine to be gone")
 
 
+def told_of(browser, mock):
+    """What the machine tells of by itself is shown at once, and asked for no more than that."""
+    log_in(browser, mock)
+    go(browser, "images")
+    browser.element("tr[data-image=vmlinuz]")
+    wait_for(lambda: mock.machine.listeners, "the page to listen")
+    time.sleep(1)
+    mock.asked.clear()
+    time.sleep(6)
+    check(not any("Images" in path or "Tasks" in path for path in mock.asked), f"the page asked for {mock.asked}")
+    with mock.machine.lock:
+        mock.machine.add_image("other.elf", 1234, "fetched")
+    browser.element("tr[data-image='other.elf']", "fetched")
+    go(browser, "vm/web-front/settings")
+    browser.element(".heading .pill", "Running")
+    with mock.machine.lock:
+        mock.machine.reset("web-front", "Pause")
+    start = time.monotonic()
+    browser.element(".heading .pill", "Paused")
+    check(time.monotonic() - start < 2, "it took long to be told")
+
+
+def not_told_of(browser, mock):
+    """Where nobody tells the page asks, and listens again after ever longer times."""
+    mock.mute = True
+    log_in(browser, mock)
+    go(browser, "images")
+    browser.element("tr[data-image=vmlinuz]")
+    with mock.machine.lock:
+        mock.machine.images["silent.elf"] = (1234, "fetched")
+    browser.element("tr[data-image='silent.elf']")
+    wait_for(lambda: len(mock.event_attempts) >= 4, "four attempts", 20)
+    times = mock.event_attempts
+    waits = [after - before for before, after in zip(times, times[1:])]
+    check(all(1.5 < after / before < 3 for before, after in zip(waits, waits[1:])), f"waits between attempts: {waits}")
+    mock.mute = False
+    wait_for(lambda: mock.machine.listeners, "the page to listen", 20)
+    mock.machine.tell(None)
+    wait_for(lambda: len(mock.event_attempts) >= 6, "the page to listen again", 30)
+    wait_for(lambda: mock.machine.listeners, "the page to listen")
+    with mock.machine.lock:
+        mock.machine.add_image("told.elf", 1234, "fetched")
+    browser.element("tr[data-image='told.elf']")
+    browser.said.clear()  # about answers of 503
+
+
 def host_and_log(browser, mock):
     log_in(browser, mock)
     go(browser, "host")
@@ -259,6 +305,7 @@ def by_keyboard(browser, mock):
     log_in(browser, mock)
     go(browser, "vm/staging")
     browser.element("[data-action=start]")
+    browser.wait("document.activeElement.tagName === 'H1'", "the focus on the heading")
     seen = []
     # From the heading on, and around.
     for _ in range(14):
@@ -311,7 +358,7 @@ def small(_, mock):
 def all_cases():
     """(name, function of a browser and a mock)."""
     for case in (login, session_ends, table, start_and_stop, asks_first, refusals, machine_page, *console_cases.CASES,
-                 create, create_by_json, images, settings, host_and_log, read_only, unreachable,
+                 create, create_by_json, images, told_of, not_told_of, settings, host_and_log, read_only, unreachable,
                  by_keyboard, sizes, small):
         yield case.__name__.replace("_", " "), functools.partial(checked, case)
 
