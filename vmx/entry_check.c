@@ -29,19 +29,14 @@ static const char *check_unknown_features(const struct vmx_entry_state *state)
     return FIRST_BROKEN(rules);
 }
 
-const char *entry_check(const struct vmx_entry_state *state)
+const char *entry_check(const struct vmx_entry_state *state, char text[ENTRY_CHECK_TEXT_SIZE])
 {
-    static const char *(*const parts[])(const struct vmx_entry_state *) = {
-        entry_check_controls, entry_check_injection, entry_check_host,       entry_check_registers,
-        entry_check_segments, entry_check_guest,     check_unknown_features,
-    };
+    const char *words = entry_check_controls(state);
 
-    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
-        const char *words = parts[i](state);
-
-        if (words) {
-            return words;
-        }
-    }
-    return NULL;
+    words = words ? words : entry_check_injection(state);
+    words = words ? words : entry_check_host(state);
+    words = words ? words : entry_check_registers(state);
+    words = words ? words : entry_check_segments(state, text);
+    words = words ? words : entry_check_guest(state);
+    return words ? words : check_unknown_features(state);
 }

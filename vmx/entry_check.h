@@ -114,11 +114,13 @@ struct vmx_entry_state {
     struct vmx_entry_guest guest;
 };
 
+#define ENTRY_CHECK_TEXT_SIZE 96
+
 /**
  * The first rule of VM entry that `state` breaks, in words ("guest CS: limit bits 31:20 are not all
  * 0 while the granularity is bytes"), in the order controls, host state, guest state; NULL if it
- * breaks none of the rules known here. The text is static.
+ * breaks none of the rules known here. It is static, or was put together in `text`.
  */
-const char *entry_check(const struct vmx_entry_state *state);
+const char *entry_check(const struct vmx_entry_state *state, char text[ENTRY_CHECK_TEXT_SIZE]);
 
 #endif

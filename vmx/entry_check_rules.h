@@ -69,7 +69,9 @@ const char *entry_check_controls(const struct vmx_entry_state *state);  /* 27.2.
 const char *entry_check_injection(const struct vmx_entry_state *state); /* 27.2.1.3 */
 const char *entry_check_host(const struct vmx_entry_state *state);      /* 27.2.2 - 27.2.4 */
 const char *entry_check_registers(const struct vmx_entry_state *state); /* 27.3.1.1 */
-const char *entry_check_segments(const struct vmx_entry_state *state);  /* 27.3.1.2 */
-const char *entry_check_guest(const struct vmx_entry_state *state);     /* 27.3.1.3 - 27.3.1.6 */
+/* 27.3.1.2 */
+const char *entry_check_segments(const struct vmx_entry_state *state,
+                                 char text[ENTRY_CHECK_TEXT_SIZE]);
+const char *entry_check_guest(const struct vmx_entry_state *state); /* 27.3.1.3 - 27.3.1.6 */
 
 #endif

@@ -1,4 +1,6 @@
 /* VM-entry checks of the guest's segment registers (SDM vol. 3, 27.3.1.2). */
+#include <stdio.h>
+
 #include "kernel/cpu/x86_defs.h"
 #include "vmx/entry_check_rules.h"
 
@@ -15,11 +17,8 @@
 #define ATTRIBUTES_RESERVED_LOW  0x0f00u
 #define ATTRIBUTES_RESERVED_HIGH 0xfffe0000u
 
-/* The same words about each segment register. */
-#define ABOUT(which, words)                                                             \
-    ((const char *const[SEGMENT_COUNT]){                                                \
-        "guest ES: " words, "guest CS: " words, "guest SS: " words, "guest DS: " words, \
-        "guest FS: " words, "guest GS: " words, "guest LDTR: " words, "guest TR: " words})[which]
+/* Which it is, is said in front of a rule's words. */
+static const char *const names[SEGMENT_COUNT] = {"ES", "CS", "SS", "DS", "FS", "GS", "LDTR", "TR"};
 
 static bool usable(const struct virt_segment_state *segment)
 {
@@ -48,18 +47,15 @@ static const char *check_common(const struct vmx_entry_state *state, enum virt_s
     bool system = which == SEGMENT_LDTR || which == SEGMENT_TR;
     bool pages = segment->attributes & SEGMENT_G;
     const struct entry_rule rules[] = {
-        {system && (segment->attributes & SEGMENT_S),
-         ABOUT(which, "not a system segment (S is 1)")},
-        {!system && !(segment->attributes & SEGMENT_S), ABOUT(which, "a system segment (S is 0)")},
-        {!(segment->attributes & SEGMENT_P), ABOUT(which, "not present")},
-        {segment->attributes & ATTRIBUTES_RESERVED_LOW,
-         ABOUT(which, "access-rights bits 11:8 are not 0")},
+        {system && (segment->attributes & SEGMENT_S), "not a system segment (S is 1)"},
+        {!system && !(segment->attributes & SEGMENT_S), "a system segment (S is 0)"},
+        {!(segment->attributes & SEGMENT_P), "not present"},
+        {segment->attributes & ATTRIBUTES_RESERVED_LOW, "access-rights bits 11:8 are not 0"},
         {pages && (segment->limit & 0xfffu) != 0xfffu,
-         ABOUT(which, "limit bits 11:0 are not all 1 while the granularity is pages")},
+         "limit bits 11:0 are not all 1 while the granularity is pages"},
         {!pages && (segment->limit & 0xfff00000u),
-         ABOUT(which, "limit bits 31:20 are not all 0 while the granularity is bytes")},
-        {segment->attributes & ATTRIBUTES_RESERVED_HIGH,
-         ABOUT(which, "access-rights bits 31:17 are not 0")},
+         "limit bits 31:20 are not all 0 while the granularity is bytes"},
+        {segment->attributes & ATTRIBUTES_RESERVED_HIGH, "access-rights bits 31:17 are not 0"},
     };
 
     return FIRST_BROKEN(rules);
@@ -70,10 +66,10 @@ static const char *check_v8086(const struct vmx_entry_state *state, enum virt_se
     const struct virt_segment_state *segment = &state->guest.segments[which];
     const struct entry_rule rules[] = {
         {segment->base != (uint64_t)segment->selector << 4,
-         ABOUT(which, "the base is not the selector times 16 in virtual-8086 mode")},
-        {segment->limit != 0xffffu, ABOUT(which, "the limit is not 0xffff in virtual-8086 mode")},
+         "the base is not the selector times 16 in virtual-8086 mode"},
+        {segment->limit != 0xffffu, "the limit is not 0xffff in virtual-8086 mode"},
         {segment->attributes != ATTRIBUTES_V8086,
-         ABOUT(which, "the access rights are not 0xf3 in virtual-8086 mode")},
+         "the access rights are not 0xf3 in virtual-8086 mode"},
     };
 
     return FIRST_BROKEN(rules);
@@ -88,18 +84,17 @@ static const char *check_cs(const struct vmx_entry_state *state)
     bool data = type == TYPE_DATA;
     bool conforming = type & 4u;
     const struct entry_rule rules[] = {
-        {!usable(cs), "guest CS: unusable"},
-        {cs->base >> 32, "guest CS: base bits 63:32 are not 0"},
-        {!code && !unrestricted(state), "guest CS: the type is not accessed code"},
-        {!code && !data, "guest CS: the type is neither accessed code nor read/write data"},
-        {data && dpl_of(cs) != 0, "guest CS: DPL is not 0 while the type is data"},
+        {!usable(cs), "unusable"},
+        {cs->base >> 32, "base bits 63:32 are not 0"},
+        {!code && !unrestricted(state), "the type is not accessed code"},
+        {!code && !data, "the type is neither accessed code nor read/write data"},
+        {data && dpl_of(cs) != 0, "DPL is not 0 while the type is data"},
         {code && !conforming && dpl_of(cs) != stack_dpl,
-         "guest CS: DPL is not that of SS (non-conforming code)"},
-        {code && conforming && dpl_of(cs) > stack_dpl,
-         "guest CS: DPL is above that of SS (conforming code)"},
+         "DPL is not that of SS (non-conforming code)"},
+        {code && conforming && dpl_of(cs) > stack_dpl, "DPL is above that of SS (conforming code)"},
         {(state->controls.entry & ENTRY_IA32E_GUEST) && (cs->attributes & SEGMENT_L) &&
              (cs->attributes & SEGMENT_DB),
-         "guest CS: both L and D/B are 1 in IA-32e mode"},
+         "both L and D/B are 1 in IA-32e mode"},
     };
     const char *words = FIRST_BROKEN(rules);
 
@@ -112,16 +107,13 @@ static const char *check_ss(const struct vmx_entry_state *state)
     const struct virt_segment_state *ss = &state->guest.segments[SEGMENT_SS];
     uint32_t rpl = ss->selector & SELECTOR_RPL;
     const struct entry_rule rules[] = {
-        {!unrestricted(state) && rpl != (cs->selector & SELECTOR_RPL),
-         "guest SS: RPL is not that of CS"},
-        {usable(ss) && (ss->base >> 32), "guest SS: base bits 63:32 are not 0"},
+        {!unrestricted(state) && rpl != (cs->selector & SELECTOR_RPL), "RPL is not that of CS"},
+        {usable(ss) && (ss->base >> 32), "base bits 63:32 are not 0"},
         {usable(ss) && type_of(ss) != TYPE_DATA && type_of(ss) != TYPE_DATA_DOWN,
-         "guest SS: the type is not read/write, accessed data"},
-        {!unrestricted(state) && dpl_of(ss) != rpl, "guest SS: DPL is not the selector's RPL"},
-        {type_of(cs) == TYPE_DATA && dpl_of(ss) != 0,
-         "guest SS: DPL is not 0 while the type of CS is data"},
-        {!(state->guest.cr0 & CR0_PE) && dpl_of(ss) != 0,
-         "guest SS: DPL is not 0 while CR0.PE is 0"},
+         "the type is not read/write, accessed data"},
+        {!unrestricted(state) && dpl_of(ss) != rpl, "DPL is not the selector's RPL"},
+        {type_of(cs) == TYPE_DATA && dpl_of(ss) != 0, "DPL is not 0 while the type of CS is data"},
+        {!(state->guest.cr0 & CR0_PE) && dpl_of(ss) != 0, "DPL is not 0 while CR0.PE is 0"},
     };
     const char *words = FIRST_BROKEN(rules);
 
@@ -135,13 +127,12 @@ static const char *check_data(const struct vmx_entry_state *state, enum virt_seg
     bool high_base_allowed = which == SEGMENT_FS || which == SEGMENT_GS;
     bool conforming = type >= 12;
     const struct entry_rule rules[] = {
-        {!high_base_allowed && (segment->base >> 32), ABOUT(which, "base bits 63:32 are not 0")},
-        {!(type & TYPE_ACCESSED), ABOUT(which, "the type is not accessed")},
-        {(type & TYPE_CODE) && !(type & TYPE_READABLE),
-         ABOUT(which, "the type is unreadable code")},
+        {!high_base_allowed && (segment->base >> 32), "base bits 63:32 are not 0"},
+        {!(type & TYPE_ACCESSED), "the type is not accessed"},
+        {(type & TYPE_CODE) && !(type & TYPE_READABLE), "the type is unreadable code"},
         {!unrestricted(state) && !conforming &&
              dpl_of(segment) < (segment->selector & SELECTOR_RPL),
-         ABOUT(which, "DPL is below the selector's RPL")},
+         "DPL is below the selector's RPL"},
     };
     const char *words = FIRST_BROKEN(rules);
 
@@ -153,11 +144,11 @@ static const char *check_tr(const struct vmx_entry_state *state)
     const struct virt_segment_state *tr = &state->guest.segments[SEGMENT_TR];
     bool long_mode = state->controls.entry & ENTRY_IA32E_GUEST;
     const struct entry_rule rules[] = {
-        {tr->selector & SELECTOR_TI, "guest TR: the selector's TI is not 0"},
-        {!entry_canonical(state, tr->base), "guest TR: the base is not canonical"},
-        {!usable(tr), "guest TR: unusable"},
-        {type_of(tr) != 11 && long_mode, "guest TR: the type is not a busy 64-bit TSS"},
-        {type_of(tr) != 11 && type_of(tr) != 3, "guest TR: the type is not a busy TSS"},
+        {tr->selector & SELECTOR_TI, "the selector's TI is not 0"},
+        {!entry_canonical(state, tr->base), "the base is not canonical"},
+        {!usable(tr), "unusable"},
+        {type_of(tr) != 11 && long_mode, "the type is not a busy 64-bit TSS"},
+        {type_of(tr) != 11 && type_of(tr) != 3, "the type is not a busy TSS"},
     };
     const char *words = FIRST_BROKEN(rules);
 
@@ -168,9 +159,9 @@ static const char *check_ldtr(const struct vmx_entry_state *state)
 {
     const struct virt_segment_state *ldtr = &state->guest.segments[SEGMENT_LDTR];
     const struct entry_rule rules[] = {
-        {ldtr->selector & SELECTOR_TI, "guest LDTR: the selector's TI is not 0"},
-        {!entry_canonical(state, ldtr->base), "guest LDTR: the base is not canonical"},
-        {type_of(ldtr) != 2, "guest LDTR: the type is not an LDT"},
+        {ldtr->selector & SELECTOR_TI, "the selector's TI is not 0"},
+        {!entry_canonical(state, ldtr->base), "the base is not canonical"},
+        {type_of(ldtr) != 2, "the type is not an LDT"},
     };
     const char *words;
 
@@ -194,7 +185,7 @@ static const char *check_one(const struct vmx_entry_state *state, enum virt_segm
     case SEGMENT_GS:
         /* 64-bit code can use these bases while the segment is unusable. */
         if (!entry_canonical(state, segment->base)) {
-            return ABOUT(which, "the base is not canonical");
+            return "the base is not canonical";
         }
         break;
     default:
@@ -212,7 +203,8 @@ static const char *check_one(const struct vmx_entry_state *state, enum virt_segm
     return usable(segment) ? check_data(state, which) : NULL;
 }
 
-const char *entry_check_segments(const struct vmx_entry_state *state)
+const char *entry_check_segments(const struct vmx_entry_state *state,
+                                 char text[ENTRY_CHECK_TEXT_SIZE])
 {
     /* SS before CS, whose privilege is measured by it. */
     static const uint8_t order[] = {SEGMENT_TR, SEGMENT_LDTR, SEGMENT_SS, SEGMENT_CS,
@@ -222,7 +214,8 @@ const char *entry_check_segments(const struct vmx_entry_state *state)
         const char *words = check_one(state, (enum virt_segment)order[i]);
 
         if (words) {
-            return words;
+            snprintf(text, ENTRY_CHECK_TEXT_SIZE, "guest %s: %s", names[order[i]], words);
+            return text;
         }
     }
     return NULL;

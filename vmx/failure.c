@@ -129,7 +129,7 @@ static void read_guest(struct vmx_entry_guest *guest)
     }
 }
 
-void vmx_explain_failure(const struct vmx_vcpu *vcpu, const char **rule)
+void vmx_explain_failure(struct vmx_vcpu *vcpu, const char **rule)
 {
     struct vmx_entry_state state = {.capabilities = vmx_capabilities.limits};
     const char *broken;
@@ -137,7 +137,7 @@ void vmx_explain_failure(const struct vmx_vcpu *vcpu, const char **rule)
     read_controls(vcpu, &state.controls);
     read_host(&state.host);
     read_guest(&state.guest);
-    broken = entry_check(&state);
+    broken = entry_check(&state, vcpu->broken_rule);
     if (broken) {
         *rule = broken;
     }

@@ -12,6 +12,7 @@
 #include "virt/vcpu.h"
 #include "vmx/controls.h"
 #include "vmx/definitions.h"
+#include "vmx/entry_check.h"
 #include "vmx/ept.h"
 #include "vmx/instructions.h"
 
@@ -96,6 +97,8 @@ struct vmx_vcpu {
     bool has_apic_access_page;
     bool maps_apic_access_page; /* is one of the space's apic_access_users */
     enum virt_apic_mode apic_mode;
+
+    char broken_rule[ENTRY_CHECK_TEXT_SIZE]; /* where exit.entry_failure.rule may lie */
 };
 
 /* What this machine's CPUs can do and the controls we chose; set by vmx_probe. */
@@ -251,7 +254,7 @@ uint64_t space_msr_bitmap(const struct virt_space *space, bool virtual_x2apic);
 /** What a VM-instruction error means. */
 const char *vmx_instruction_error(uint32_t error);
 /** Puts the rule that the current VMCS breaks to `*rule`, if one can be found. */
-void vmx_explain_failure(const struct vmx_vcpu *vcpu, const char **rule);
+void vmx_explain_failure(struct vmx_vcpu *vcpu, const char **rule);
 int vmx_break_state(struct virt_vcpu *vcpu, unsigned which);
 void vmx_dump(struct virt_vcpu *vcpu);
 

@@ -188,7 +188,8 @@ struct vmx_entry_state v8086(void)
 
 void assert_passes(const struct vmx_entry_state *state)
 {
-    const char *rule = entry_check(state);
+    char text[ENTRY_CHECK_TEXT_SIZE];
+    const char *rule = entry_check(state, text);
 
     if (rule) {
         fail_msg("a state that is right breaks a rule: %s", rule);
@@ -197,7 +198,8 @@ void assert_passes(const struct vmx_entry_state *state)
 
 void assert_breaks(const struct vmx_entry_state *state, const char *words)
 {
-    const char *rule = entry_check(state);
+    char text[ENTRY_CHECK_TEXT_SIZE];
+    const char *rule = entry_check(state, text);
 
     assert_string_equal(rule ? rule : "no rule", words);
 }
