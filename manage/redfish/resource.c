@@ -124,9 +124,10 @@ static void put_path(struct redfish_call *call, const char *path)
 
 static void format_path(char path[REDFISH_PATH_SIZE], const char *format, va_list arguments)
 {
-    int used = snprintf(path, REDFISH_PATH_SIZE, "%s/", REDFISH_ROOT);
+    static const char root[] = REDFISH_ROOT "/";
 
-    vsnprintf(path + used, REDFISH_PATH_SIZE - (size_t)used, format, arguments);
+    memcpy(path, root, sizeof(root));
+    vsnprintf(path + sizeof(root) - 1, REDFISH_PATH_SIZE - (sizeof(root) - 1), format, arguments);
 }
 
 void redfish_link(struct redfish_call *call, const char *key, const char *format, ...)
