@@ -75,6 +75,7 @@ def runs(quick):
     counting = build_counting()
     return chosen + [lambda: machines.innkeeper_memory(kernel),
                      lambda: machines.innkeeper_vmcs(counting),
+                     lambda: machines.innkeeper_https(kernel),
                      lambda: machines.innkeeper_linux(kernel),
                      machines.bare_exits, machines.bare_two_cpus, machines.bare_linux,
                      machines.kvm_exits, machines.kvm_two_cpus, machines.kvm_plain_apic,

@@ -7,6 +7,7 @@ import os
 import tempfile
 
 import bench_disks
+import bench_https
 import bench_output
 import build
 import image_size
@@ -192,6 +193,13 @@ def innkeeper_linux(kernel):
               "multiboot": {"image": LOADER, "cmdline": LINUX, "modules": ["vmlinux", "initrd"]}}
         text = boot_innkeeper(kernel, STOPPED, vm, {"initrd": initrd})
     run.add_guest(text)
+    return run
+
+
+def innkeeper_https(kernel):
+    run = Run(INNKEEPER)
+    for name, value in bench_https.run(kernel, started).items():
+        run.add(name, value)
     return run
 
 
