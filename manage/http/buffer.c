@@ -16,7 +16,9 @@ size_t http_memory_used(void)
 /* Whether there is room for `length` more bytes and a NUL. */
 static bool has_room(const struct http_buffer *buffer, size_t length)
 {
-    return buffer->bytes + buffer->length + length < buffer->memory + buffer->size;
+    size_t used = (size_t)(buffer->bytes - buffer->memory) + buffer->length;
+
+    return used + length < buffer->size;
 }
 
 /* Makes that room. */
