@@ -10,6 +10,7 @@
 #include "guest/json.h"
 #include "manage/http/answer.h"
 #include "manage/redfish/redfish.h"
+#include "tests/unit/redfish/as_server.h"
 #include "tests/unit/redfish/fake_machine.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -144,39 +145,6 @@ int http_stream_send(struct http_stream *stream, bool text, const void *bytes, s
     return 0;
 }
 
-/* As the HTTP server does it. */
-
-static const struct http_route *find_route(const char *path)
-{
-    for (unsigned i = 0; i < REDFISH_ROUTES; i++) {
-        const struct http_route *route = &redfish_routes[i];
-        size_t length = strlen(route->path);
-
-        if (strcmp(route->path, path) == 0 ||
-            (route->below && strncmp(route->path, path, length) == 0 && path[length] == '/')) {
-            return route;
-        }
-    }
-    return NULL;
-}
-
-static unsigned refusal(const struct http_route *route, const struct http_request *request)
-{
-    enum http_method method = request->method == HTTP_HEAD ? HTTP_GET : request->method;
-
-    if (request->who.role == ACCESS_NOBODY && route->access != HTTP_PUBLIC) {
-        return 401;
-    }
-    if ((route->methods & HTTP_ALLOW(method)) == 0) {
-        return 405;
-    }
-    if (route->access == HTTP_READ && method != HTTP_GET &&
-        request->who.role != ACCESS_ADMINISTRATOR) {
-        return 403;
-    }
-    return 0;
-}
-
 static void upload(const struct http_route *route, const struct http_request *request,
                    const char *body, size_t length, struct http_answer *answer)
 {
@@ -191,7 +159,7 @@ static void upload(const struct http_route *route, const struct http_request *re
 static void serve(const struct http_route *route, struct http_request *request,
                   struct http_answer *answer)
 {
-    unsigned status = refusal(route, request);
+    unsigned status = server_refusal(route, request);
 
     if (status != 0) {
         http_status(answer, status);
@@ -273,7 +241,7 @@ static void run(char *target, char *value, const char *body, size_t size)
                        : target[1] == 'R' ? ACCESS_READ_ONLY
                                           : ACCESS_NOBODY;
     snprintf(request.who.name, sizeof(request.who.name), "%s", target[1] == 'A' ? "admin" : "look");
-    const struct http_route *route = find_route(request.path);
+    const struct http_route *route = find_redfish_route(request.path);
     if (route != NULL) {
         serve(route, &request, &answer);
         check_answer(&answer);

@@ -10,6 +10,7 @@
 #include "manage/access/accounts.h"
 #include "manage/http/answer.h"
 #include "manage/redfish/redfish.h"
+#include "tests/unit/redfish/as_server.h"
 #include "tests/unit/redfish/fake_machine.h"
 #include "tests/unit/support/cmocka.h"
 
@@ -95,42 +96,6 @@ int ask_teardown(void **state)
     return 0;
 }
 
-static bool fits(const struct http_route *route, const char *path)
-{
-    size_t length = strlen(route->path);
-
-    return strcmp(route->path, path) == 0 ||
-           (route->below && strncmp(route->path, path, length) == 0 && path[length] == '/');
-}
-
-static const struct http_route *find_route(const char *path)
-{
-    for (unsigned i = 0; i < REDFISH_ROUTES; i++) {
-        if (fits(&redfish_routes[i], path)) {
-            return &redfish_routes[i];
-        }
-    }
-    return NULL;
-}
-
-/* What the server refuses before it asks a route. */
-static unsigned refusal(const struct http_route *route, const struct http_request *request)
-{
-    enum http_method method = request->method == HTTP_HEAD ? HTTP_GET : request->method;
-
-    if (request->who.role == ACCESS_NOBODY && route->access != HTTP_PUBLIC) {
-        return 401;
-    }
-    if ((route->methods & HTTP_ALLOW(method)) == 0) {
-        return 405;
-    }
-    if (route->access == HTTP_READ && method != HTTP_GET &&
-        request->who.role != ACCESS_ADMINISTRATOR) {
-        return 403;
-    }
-    return request->body_length > route->body_max ? 413 : 0;
-}
-
 static void upload(const struct http_route *route, const struct http_request *request,
                    const char *body, size_t length)
 {
@@ -202,7 +167,7 @@ unsigned ask_with(enum http_method method, const char *path, const char *body, c
              : ask_role == ACCESS_READ_ONLY   ? "look"
                                               : "");
     snprintf(request.who.session, sizeof(request.who.session), "%s", ask_session);
-    const struct http_route *route = find_route(copy);
+    const struct http_route *route = find_redfish_route(copy);
     assert_non_null(route);
     bool uploads = route->upload != NULL && (method == HTTP_PUT || method == HTTP_POST);
     /* A body of its own, so that reading past its end is seen. */
@@ -211,7 +176,7 @@ unsigned ask_with(enum http_method method, const char *path, const char *body, c
     memcpy(own, body != NULL ? body : "", length);
     request.body = uploads ? "" : own;
     request.body_length = uploads ? 0 : length;
-    unsigned status = refusal(route, &request);
+    unsigned status = server_refusal(route, &request);
     if (status != 0) {
         http_status(&answer, status);
         route->error(&request, &answer, status, "refused by the server");
