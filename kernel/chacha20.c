@@ -27,26 +27,23 @@ void chacha20_block(const uint32_t key[static CHACHA20_KEY_WORDS], uint32_t coun
 {
     static const uint32_t constants[4] = {0x61707865, 0x3320646e, 0x79622d32, 0x6b206574};
     uint32_t start[CHACHA20_BLOCK_WORDS];
-    uint32_t now[CHACHA20_BLOCK_WORDS];
 
     memcpy(&start[0], constants, sizeof(constants));
     memcpy(&start[4], key, CHACHA20_KEY_WORDS * sizeof(uint32_t));
     start[12] = counter;
     memcpy(&start[13], nonce, CHACHA20_NONCE_WORDS * sizeof(uint32_t));
-    memcpy(now, start, sizeof(start));
+    memcpy(block, start, sizeof(start));
     for (unsigned i = 0; i < DOUBLE_ROUNDS; i++) {
-/* So that all words can be in registers. */
-#pragma GCC unroll 4
         for (unsigned column = 0; column < 4; column++) {
-            quarter_round(&now[column], &now[4 + column], &now[8 + column], &now[12 + column]);
+            quarter_round(&block[column], &block[4 + column], &block[8 + column],
+                          &block[12 + column]);
         }
-#pragma GCC unroll 4
         for (unsigned diagonal = 0; diagonal < 4; diagonal++) {
-            quarter_round(&now[diagonal], &now[4 + (diagonal + 1) % 4],
-                          &now[8 + (diagonal + 2) % 4], &now[12 + (diagonal + 3) % 4]);
+            quarter_round(&block[diagonal], &block[4 + (diagonal + 1) % 4],
+                          &block[8 + (diagonal + 2) % 4], &block[12 + (diagonal + 3) % 4]);
         }
     }
     for (unsigned i = 0; i < CHACHA20_BLOCK_WORDS; i++) {
-        block[i] = now[i] + start[i];
+        block[i] += start[i];
     }
 }

@@ -11,7 +11,7 @@ import sys
 GCC_ONLY = {"-fno-pic", "-fno-common", "-ffixed-rbp", "-mpreferred-stack-boundary=3"}
 
 # What the image is linked of, but for the libraries of others.
-TARGETS = ("innkeeper.elf.p", "libexit_path.a.p", "libbytes.a.p")
+TARGETS = ("innkeeper.elf.p", "libexit_path.a.p")
 
 
 def for_clang(command):

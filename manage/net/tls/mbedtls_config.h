@@ -54,9 +54,7 @@
 /* Ciphers. */
 #define MBEDTLS_CIPHER_C
 #define MBEDTLS_CHACHA20_C
-#define MBEDTLS_CHACHA20_ALT /* manage/net/tls/chacha20.c */
 #define MBEDTLS_POLY1305_C
-#define MBEDTLS_POLY1305_ALT /* manage/net/tls/poly1305.c */
 #define MBEDTLS_CHACHAPOLY_C
 #define MBEDTLS_AES_C
 #define MBEDTLS_AES_FEWER_TABLES
