@@ -1,14 +1,15 @@
 #include <string.h>
 
 #include <mbedtls/base64.h>
+#include <mbedtls/sha1.h>
 
 #include "manage/http/answer.h"
 #include "manage/http/fields.h"
-#include "manage/http/sha1.h"
 #include "manage/http/websocket.h"
 
 #define KEY_SIZE     24u /* 16 bytes in base64 */
 #define KEY_BYTES    16u
+#define SHA1_SIZE    20u
 #define VERSION      "13"
 #define HANDSHAKE_ID "258EAFA5-E914-47DA-95CA-C5AB0DC85B11" /* RFC 6455, 1.3 */
 
@@ -27,8 +28,8 @@ bool websocket_accept(const char *key, char accept[29])
     }
     memcpy(text, key, KEY_SIZE);
     memcpy(text + KEY_SIZE, HANDSHAKE_ID, sizeof(HANDSHAKE_ID));
-    sha1(text, sizeof(text) - 1, hash);
-    return mbedtls_base64_encode((unsigned char *)accept, HTTP_WEBSOCKET_ACCEPT_SIZE, &length, hash,
+    return mbedtls_sha1_ret(text, sizeof(text) - 1, hash) == 0 &&
+           mbedtls_base64_encode((unsigned char *)accept, HTTP_WEBSOCKET_ACCEPT_SIZE, &length, hash,
                                  sizeof(hash)) == 0;
 }
 

@@ -46,6 +46,7 @@
 
 /* Hashes. */
 #define MBEDTLS_MD_C
+#define MBEDTLS_SHA1_C /* for WebSocket, and nothing else */
 #define MBEDTLS_SHA256_C
 #define MBEDTLS_SHA512_C
 #define MBEDTLS_SHA512_SMALLER /* only certificates of 384 bits and AES-256 want it */

@@ -9,6 +9,7 @@
 #include <mbedtls/ecdsa.h>
 #include <mbedtls/gcm.h>
 #include <mbedtls/pkcs5.h>
+#include <mbedtls/sha1.h>
 #include <mbedtls/sha256.h>
 #include <mbedtls/sha512.h>
 
@@ -31,6 +32,8 @@ static void hashes(void **state)
     unsigned char hash[64];
 
     (void)state;
+    assert_int_equal(mbedtls_sha1_ret(abc, sizeof(abc), hash), 0);
+    assert_hex(hash, 20, "a9993e364706816aba3e25717850c26c9cd0d89d");
     assert_int_equal(mbedtls_sha256_ret(abc, sizeof(abc), hash, 0), 0);
     assert_hex(hash, 32, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
     assert_int_equal(mbedtls_sha512_ret(abc, sizeof(abc), hash, 1), 0);
@@ -61,13 +64,13 @@ static void passwords(void **state)
 /* RFC 6455, section 1.3: the answer to a WebSocket's key. */
 static void base64(void **state)
 {
-    static const unsigned char hash[] = {0xb3, 0x7a, 0x4f, 0x2c, 0xc0, 0x62, 0x4f,
-                                         0x16, 0x90, 0xf6, 0x46, 0x06, 0xcf, 0x38,
-                                         0x59, 0x45, 0xb2, 0xbe, 0xc4, 0xea};
+    static const char key[] = "dGhlIHNhbXBsZSBub25jZQ==258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+    unsigned char hash[20];
     unsigned char text[32];
     size_t length;
 
     (void)state;
+    assert_int_equal(mbedtls_sha1_ret((const unsigned char *)key, strlen(key), hash), 0);
     assert_int_equal(mbedtls_base64_encode(text, sizeof(text), &length, hash, sizeof(hash)), 0);
     assert_string_equal(text, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
 }
