@@ -76,7 +76,8 @@ int machine_delete_image(const char *name, char *reason, size_t size)
     vms_lock();
     vm = user(name, 0);
     if (vm) {
-        snprintf(reason, size, "the description of VM %s names it", vm->description.name);
+        snprintf(reason, size, "image %s: the description of VM %s names it", name,
+                 vm->description.name);
         error = -EBUSY;
     } else {
         error = images_remove(name, reason, size);
