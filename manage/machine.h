@@ -37,6 +37,7 @@ struct machine_vm {
     uint64_t id; /* no other VM since boot had it */
     enum machine_vm_state state;
     bool starting; /* an image is being fetched for it */
+    bool ending;   /* it runs, but only to its end: it can be started again */
     struct vm_description description;
     struct machine_boot boot;
     uint64_t memory_touched; /* bytes of its memory that it has ever used since it was started */

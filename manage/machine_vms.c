@@ -36,6 +36,7 @@ static void describe(struct managed_vm *vm, struct machine_vm *out)
     out->id = vm->id;
     out->state = vms_state(vm);
     out->starting = vm->fetch != 0;
+    out->ending = vm->vm && vm_is_ending(vm->vm);
     out->description = vm->description;
     out->boot = vm->boot;
     out->started_at = vm->started_at;

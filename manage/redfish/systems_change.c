@@ -216,7 +216,7 @@ void system_change(struct redfish_call *call, struct redfish_target *target)
 }
 
 /* What a type of reset is here, where the VM is as it is. False: nothing, it is so already. */
-static bool choose_action(const char *type, enum machine_vm_state state,
+static bool choose_action(const char *type, const struct machine_vm *vm,
                           enum machine_action *action)
 {
     static const struct {
@@ -234,7 +234,8 @@ static bool choose_action(const char *type, enum machine_vm_state state,
         {"Pause", MACHINE_PAUSE},
         {"Resume", MACHINE_RESUME},
     };
-    bool off = state == MACHINE_DEFINED || state == MACHINE_STOPPED;
+    bool off = vm->state == MACHINE_DEFINED || vm->state == MACHINE_STOPPED;
+    bool on = vm->state == MACHINE_RUNNING && !vm->ending;
 
     for (size_t i = 0; i < sizeof(actions) / sizeof(actions[0]); i++) {
         if (strcmp(actions[i].type, type) == 0) {
@@ -244,8 +245,7 @@ static bool choose_action(const char *type, enum machine_vm_state state,
     if (off && strcmp(type, "PushPowerButton") == 0) {
         *action = MACHINE_START;
     }
-    return !(*action == MACHINE_START && state == MACHINE_RUNNING) &&
-           !(*action == MACHINE_KILL && off);
+    return !(*action == MACHINE_START && on) && !(*action == MACHINE_KILL && off);
 }
 
 void system_reset(struct redfish_call *call, struct redfish_target *target)
@@ -267,7 +267,7 @@ void system_reset(struct redfish_call *call, struct redfish_target *target)
                            type, &present)) {
         return;
     }
-    if (choose_action(type, vm->state, &action) || vm->starting) {
+    if (choose_action(type, vm, &action) || vm->starting) {
         error = machine()->act(target->name, action, &task, reason, sizeof(reason));
     }
     redfish_audit(call, "vm %s: %s%s%s", target->name, type, reason[0] != '\0' ? ": " : "", reason);

@@ -248,7 +248,7 @@ static int act(const char *name, enum machine_action action, uint64_t *task, cha
                                                   [MACHINE_NMI] = MACHINE_RUNNING,
                                                   [MACHINE_SHUT_DOWN_AND_START] = MACHINE_RUNNING};
     struct machine_vm *vm = fake_vm(name);
-    bool on = vm->state == MACHINE_RUNNING || vm->state == MACHINE_PAUSED;
+    bool on = (vm->state == MACHINE_RUNNING || vm->state == MACHINE_PAUSED) && !vm->ending;
 
     if (on == (action == MACHINE_START)) {
         return fail(-EBUSY, reason, size, "the VM is not in a state for this");

@@ -138,6 +138,11 @@ static void resets(void **state)
     /* What is so already needs nothing. */
     assert_int_equal(reset(LINUX, "On"), 204);
     assert_int_equal(fake.changes, changes);
+    /* But what is on its way to its end is to come back from there. */
+    fake_vm("linux")->ending = true;
+    assert_int_equal(reset(LINUX, "On"), 204);
+    assert_int_equal(fake.changes, changes + 1);
+    fake_vm("linux")->ending = false;
     assert_int_equal(reset(LINUX, "GracefulShutdown"), 204);
     assert_int_equal(fake_vm("linux")->state, MACHINE_STOPPED);
     assert_int_equal(reset(LINUX, "ForceOff"), 204);
