@@ -19,8 +19,7 @@ struct tree_node {
     struct tree_node *right;
     uint64_t key;   /* the order; equal keys keep the order of insertion */
     uint64_t value; /* what `least` is taken over; of no meaning to the order */
-    uint64_t
-        least; /* least value in this node's subtree; the tree keeps it, and leaves it behind */
+    uint64_t least; /* of the values in this node's subtree; the tree keeps and leaves it behind */
     int32_t height; /* 0 for a leaf; the tree keeps it */
 };
 

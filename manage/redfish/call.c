@@ -14,7 +14,7 @@
 #define ETAG_SIZE  24
 #define ALLOW_SIZE 48
 
-static char *extend_answer(void *context, size_t length)
+char *redfish_extend_answer(void *context, size_t length)
 {
     return http_extend(context, length);
 }
@@ -25,7 +25,7 @@ static void begin_json(struct redfish_call *call)
     if (call->json.extend == NULL) {
         http_add_field(call->answer, "Content-Type", "application/json");
     }
-    json_writer_init(&call->json, extend_answer, call->answer);
+    json_writer_init(&call->json, redfish_extend_answer, call->answer);
 }
 
 static void answer_errors(struct redfish_call *call)

@@ -16,6 +16,8 @@ void redfish_handle_error(const struct http_request *request, struct http_answer
 void redfish_answer_with(const struct http_request *request, struct http_answer *answer,
                          void (*write)(struct redfish_call *call, void *context), void *context);
 
+/** The body of an answer, `context`, as a json_writer extends it. */
+char *redfish_extend_answer(void *context, size_t length);
 /** Room for a target at this level of expansion; NULL if there is no memory. */
 struct redfish_target *redfish_target(struct redfish_call *call);
 /** Writes the whole object; the hash that its ETag is of. */

@@ -76,16 +76,11 @@ const struct redfish_resources *const redfish_tables[] = {
 };
 const unsigned redfish_table_count = sizeof(redfish_tables) / sizeof(redfish_tables[0]);
 
-static char *extend_answer(void *context, size_t length)
-{
-    return http_extend(context, length);
-}
-
 static void begin_document(struct http_answer *answer, struct json_writer *json)
 {
     http_add_field(answer, "Content-Type", "application/json");
     http_add_field(answer, "OData-Version", "4.0");
-    json_writer_init(json, extend_answer, answer);
+    json_writer_init(json, redfish_extend_answer, answer);
     json_begin_object(json);
 }
 
